@@ -1,0 +1,97 @@
+package abi
+
+// FieldType is the type of one field of the event struct.
+type FieldType uint8
+
+// The field types. All are little endian and aligned to their size.
+const (
+	FieldU32     FieldType = iota
+	FieldAddress           // u32; never 0, even if the length that follows is
+	FieldLength            // u32; the length in bytes of what the address before it points to
+	FieldI64
+	FieldU64
+)
+
+// Size returns the bytes that a field of this type takes.
+func (t FieldType) Size() int {
+	if t == FieldI64 || t == FieldU64 {
+		return 8
+	}
+	return 4
+}
+
+// String returns the type as the documentation writes it.
+func (t FieldType) String() string {
+	switch t {
+	case FieldU32, FieldLength:
+		return "u32"
+	case FieldAddress:
+		return "u32 address"
+	case FieldI64:
+		return "i64"
+	case FieldU64:
+		return "u64"
+	}
+	return "unknown"
+}
+
+// Field is one field of the event struct.
+type Field struct {
+	Name   string
+	Offset int
+	Type   FieldType
+	// Doc says what it holds, in Markdown.
+	Doc string
+	// Example is a value that it may have, as C shows it.
+	Example string
+}
+
+// Fields returns the event struct in the order of the offsets.
+func Fields() []Field {
+	return []Field{
+		{"size", OffsetSize, FieldU32, "Bytes of this struct. A newer host may append fields; read nothing beyond `size`.", "72"},
+		{"flags", OffsetFlags, FieldU32, "Event flags, as bits. Ignore those you do not know.", "CH_EVENT_WANTS_REPLY"},
+		{"topic", OffsetTopic, FieldAddress, "The channel's topic, UTF-8, not NUL-terminated.", `"foods:all"`},
+		{"topic_len", OffsetTopicLen, FieldLength, "", "9"},
+		{"event", OffsetEvent, FieldAddress, "The event's name, likewise; empty in `join` and `leave`.", `"new:msg"`},
+		{"event_len", OffsetEventLen, FieldLength, "", "7"},
+		{
+			"payload", OffsetPayload, FieldAddress,
+			"The client's bytes as it sent them: a JSON object that the host has checked, or any bytes if BINARY is set. Empty in `leave`.",
+			`"{\"body\":\"hi\"}"`,
+		},
+		{"payload_len", OffsetPayloadLen, FieldLength, "", "13"},
+		{"assigns", OffsetAssigns, FieldAddress, "This channel's state, as the last `assign` left it; empty in `join`.", `"jo"`},
+		{"assigns_len", OffsetAssignsLen, FieldLength, "", "2"},
+		{
+			"socket_assigns", OffsetSocketAssigns, FieldAddress,
+			"What the host knows about the client's socket, a JSON object; the same for the socket's whole life.", `"{}"`,
+		},
+		{"socket_assigns_len", OffsetSocketAssignsLen, FieldLength, "", "2"},
+		{"now_ms", OffsetNowMS, FieldI64, "Milliseconds since the Unix epoch; the time of this call.", "1767225600000"},
+		{"channel", OffsetChannel, FieldU64, "Identifies this channel on this node; below 2^53.", "4711"},
+		{"kind", OffsetKind, FieldU32, "In `leave` the leave kind: why the channel ended. Answer a kind you do not know with OK. Otherwise 0.", "CH_LEAVE_LEFT"},
+		{"ref", OffsetRef, FieldU32, "In `join` and `handle_in` not 0 if the client waits for an answer. Otherwise 0.", "1"},
+	}
+}
+
+// String returns the kind as documentation and logs write it.
+func (k LeaveKind) String() string {
+	switch k {
+	case LeaveLeft:
+		return "LEFT"
+	case LeaveClosed:
+		return "CLOSED"
+	case LeaveReplaced:
+		return "REPLACED"
+	case LeaveShutdown:
+		return "SHUTDOWN"
+	case LeaveStopped:
+		return "STOPPED"
+	case LeaveFailed:
+		return "FAILED"
+	case LeaveKicked:
+		return "KICKED"
+	}
+	return "unknown"
+}

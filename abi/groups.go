@@ -1,0 +1,173 @@
+package abi
+
+// Constant is one number of the contract.
+type Constant struct {
+	// Name is upper case with underscores, unique in its group. The SDKs form
+	// their identifiers from the group's prefix and this name.
+	Name  string
+	Value int64
+	// Doc says what it means, in Markdown.
+	Doc string
+	// Reserved marks a name that is kept for a later minor version: SDKs do not
+	// offer it, and a guest that uses it breaks the contract.
+	Reserved bool
+}
+
+// Group is a set of numbers with one meaning.
+type Group struct {
+	// Name says what the numbers are, in the singular.
+	Name string
+	// GoPrefix and CPrefix start the identifiers in this package and in chhost.h.
+	GoPrefix, CPrefix string
+	// Doc says where the numbers are used, in Markdown.
+	Doc string
+	// Example is an expression in C.
+	Example   string
+	Constants []Constant
+}
+
+// Groups returns every number of the contract that a guest author meets, except
+// the offsets, which are in Fields.
+func Groups() []Group {
+	return []Group{
+		statusGroup(), replyGroup(), flagGroup(), payloadGroup(), leaveGroup(), logGroup(), callbackGroup(), limitGroup(),
+	}
+}
+
+func statusGroup() Group {
+	return Group{
+		Name: "status", GoPrefix: "Status", CPrefix: "CH_",
+		Doc:     "What `ch_init` and the callbacks return.",
+		Example: "return CH_OK;",
+		Constants: []Constant{
+			{Name: StatusOK.String(), Value: int64(StatusOK), Doc: "Carry out what the callback asked for."},
+			{Name: StatusError.String(), Value: int64(StatusError), Doc: "The guest's own no. The instance lives on and nothing counts against the plugin."},
+			{Name: StatusStop.String(), Value: int64(StatusStop), Doc: "Carry it out, then close the channel."},
+			{Name: StatusIgnore.String(), Value: int64(StatusIgnore), Doc: "Leave a join without any answer."},
+			{Name: StatusPass.String(), Value: int64(StatusPass), Doc: "Deliver the intercepted message unchanged."},
+		},
+	}
+}
+
+func replyGroup() Group {
+	return Group{
+		Name: "reply status", GoPrefix: "Reply", CPrefix: "CH_REPLY_",
+		Doc:     "The first argument of `reply`.",
+		Example: `ch_reply(CH_REPLY_OK, 0, 0, 0)`,
+		Constants: []Constant{
+			{Name: "OK", Value: ReplyOK, Doc: "The client's push or join succeeds."},
+			{Name: "ERROR", Value: ReplyError, Doc: "The client's push or join fails."},
+		},
+	}
+}
+
+func flagGroup() Group {
+	return Group{
+		Name: "event flag", GoPrefix: "Flag", CPrefix: "CH_EVENT_",
+		Doc:     "Bits of the event struct's `flags`.",
+		Example: "ev->flags & CH_EVENT_BINARY",
+		Constants: []Constant{
+			{Name: "BINARY", Value: FlagBinary, Doc: "The payload is bytes, not JSON."},
+			{Name: "WANTS_REPLY", Value: FlagWantsReply, Doc: "The client waits for an answer to this join or event."},
+			{Name: "SELF", Value: FlagSelf, Doc: "In `handle_out`: this channel sent the message."},
+		},
+	}
+}
+
+func payloadGroup() Group {
+	return Group{
+		Name: "payload flag", GoPrefix: "Payload", CPrefix: "CH_PAYLOAD_",
+		Doc:     "Bits of the argument `flags` of the imports that take a payload. Any other bit is a contract error.",
+		Example: `ch_push(CH_LIT("tile"), tile, sizeof tile, CH_PAYLOAD_BINARY)`,
+		Constants: []Constant{
+			{Name: "BINARY", Value: PayloadBinary, Doc: "The payload is bytes, not JSON."},
+		},
+	}
+}
+
+func leaveGroup() Group {
+	return Group{
+		Name: "leave kind", GoPrefix: "Leave", CPrefix: "CH_LEAVE_",
+		Doc:     "The event struct's `kind` in `leave`: why the channel ended.",
+		Example: "ev->kind == CH_LEAVE_LEFT",
+		Constants: []Constant{
+			{Name: LeaveLeft.String(), Value: int64(LeaveLeft), Doc: "The client left."},
+			{Name: LeaveClosed.String(), Value: int64(LeaveClosed), Doc: "The client's connection ended."},
+			{Name: LeaveReplaced.String(), Value: int64(LeaveReplaced), Doc: "The client joined the same topic again on the same socket."},
+			{Name: LeaveShutdown.String(), Value: int64(LeaveShutdown), Doc: "The host ends or sends its clients elsewhere."},
+			{Name: LeaveStopped.String(), Value: int64(LeaveStopped), Doc: "A callback returned STOP."},
+			{Name: LeaveFailed.String(), Value: int64(LeaveFailed), Doc: "A callback returned ERROR, trapped or broke the contract."},
+			{Name: LeaveKicked.String(), Value: int64(LeaveKicked), Doc: "The operator ended it."},
+		},
+	}
+}
+
+func logGroup() Group {
+	return Group{
+		Name: "log level", GoPrefix: "Log", CPrefix: "CH_LOG_",
+		Doc:     "The first argument of `log`.",
+		Example: `ch_log(CH_LOG_WARN, CH_LIT("odd, but I go on"))`,
+		Constants: []Constant{
+			{Name: "DEBUG", Value: LogDebug, Doc: "For the author."},
+			{Name: "INFO", Value: LogInfo, Doc: "Worth a line in production."},
+			{Name: "WARN", Value: LogWarn, Doc: "Wrong, but handled."},
+			{Name: "ERROR", Value: LogError, Doc: "Wrong, and somebody should look."},
+		},
+	}
+}
+
+func callbackGroup() Group {
+	g := Group{
+		Name: "callback", GoPrefix: "Callback", CPrefix: "CH_CALLBACK_",
+		Doc:     "Bits of what `ch_callbacks` returns.",
+		Example: "return CH_CALLBACK_JOIN | CH_CALLBACK_HANDLE_IN;",
+	}
+	for _, c := range Callbacks() {
+		k := Constant{Name: c.String(), Value: int64(c), Doc: "The export `" + c.Export() + "`."}
+		if !c.Served() {
+			k.Reserved = true
+			k.Doc = "Reserved, and so is the export `" + c.Export() + "`."
+		}
+		g.Constants = append(g.Constants, k)
+	}
+	return g
+}
+
+func limitGroup() Group {
+	return Group{
+		Name: "limit", GoPrefix: "", CPrefix: "CH_",
+		Doc:     "Fixed numbers of the contract.",
+		Example: "static char region[CH_MIN_BUFFER];",
+		Constants: []Constant{
+			{Name: "MIN_BUFFER", Value: MinBuffer, Doc: "Bytes that the first call of `ch_buffer` asks for."},
+			{Name: "MAX_NAME", Value: MaxName, Doc: "Bytes of a topic, an event or a setting's key, at most; at least one."},
+			{Name: "MAX_DEPTH", Value: MaxDepth, Doc: "Levels of nesting in a JSON payload, at most."},
+			{Name: "MAX_INTERCEPTS", Value: MaxIntercepts, Doc: "Different names that `intercept` takes, at most."},
+			{Name: "EVENT_SIZE", Value: EventSize, Doc: "Bytes of the event struct in this version."},
+			{Name: "EVENT_ALIGN", Value: EventAlign, Doc: "The event struct's address is a multiple of this."},
+		},
+	}
+}
+
+// String returns the name of a single bit as documentation writes it.
+func (c Callback) String() string {
+	switch c {
+	case CallbackJoin:
+		return "JOIN"
+	case CallbackLeave:
+		return "LEAVE"
+	case CallbackHandleIn:
+		return "HANDLE_IN"
+	case CallbackHandleOut:
+		return "HANDLE_OUT"
+	case CallbackHandleInfo:
+		return "HANDLE_INFO"
+	case CallbackUpgrade:
+		return "UPGRADE"
+	case CallbackConnect:
+		return "CONNECT"
+	case CallbackIdle:
+		return "IDLE"
+	}
+	return "unknown"
+}

@@ -1,0 +1,3 @@
+module github.com/chhost/chhost/guest-sdk/go
+
+go 1.24
