@@ -24,6 +24,19 @@ type Frame struct {
 // frames as it is, so whoever fills a Ref fills it with a JSON string or number.
 type Ref string
 
+// Same tells whether r and other are one reference. They are compared by their
+// text, because a binary frame cannot tell 7 from "7".
+func (r Ref) Same(other Ref) bool {
+	return r == other || (r != "" && other != "" && r.text() == other.text())
+}
+
+func (r Ref) text() string {
+	if n := len(r); n >= 2 && r[0] == '"' && r[n-1] == '"' {
+		return string(r[1 : n-1])
+	}
+	return string(r)
+}
+
 // Events that belong to the protocol. From a plugin or a native handler they
 // are refused: a pass-through handler must never be able to close a client's
 // channel.
