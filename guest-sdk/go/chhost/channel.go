@@ -1,0 +1,153 @@
+package chhost
+
+// Joiner is what every plugin implements.
+type Joiner interface {
+	// Join authorizes: a client wants to join [Socket.Topic], and
+	// [Socket.Payload] is what it sent along. Return [OK] to let it in, [Refuse]
+	// to tell it why not, or [Ignore] to leave it without an answer (the guide's
+	// :ignore). The client is already subscribed when the effects of an OK are
+	// carried out, so that it gets its own broadcasts.
+	Join(s *Socket) JoinResult
+}
+
+// Leaver is implemented by plugins that want to know of the end of a channel.
+type Leaver interface {
+	// Leave is called once for every join that was answered with OK, after the
+	// channel was unsubscribed; [Socket.LeaveReason] says why. It may broadcast,
+	// and push, which reaches the client only if it left by itself.
+	Leave(s *Socket)
+}
+
+// InHandler is implemented by plugins that take events from clients. Without
+// it, each is answered with the error {"reason":"unhandled event"}.
+type InHandler interface {
+	// HandleIn is called for every event that a client sends to the topic.
+	// Return [OK], [Stop] to close the channel, or [Fail].
+	HandleIn(s *Socket, event string, payload Payload) InResult
+}
+
+// OutHandler is implemented by plugins that filter or change broadcasts for
+// each subscriber.
+type OutHandler interface {
+	// HandleOut is called when a broadcast is on its way to this subscriber.
+	// Return [Pass] to deliver it as it is (the cheapest), or [OK] to deliver
+	// only what the callback pushed, which may be nothing; or [Stop], or [Fail].
+	//
+	// Broadcasting here is an error: it would never end. If Init calls
+	// [Setup.Intercept], only those events come here, else every broadcast does.
+	HandleOut(s *Socket, event string, payload Payload) OutResult
+}
+
+// Initializer is implemented by plugins that have settings to make.
+type Initializer interface {
+	// Init is called once in every instance of the plugin, before any other
+	// callback. An error is logged and refuses this version of the plugin.
+	Init(c *Setup) error
+}
+
+// registered is the plugin's channel. An instance is single-threaded, and init
+// functions run before any callback.
+var registered *channel
+
+// Register makes v the plugin's channel. Call it once, from an init function: a
+// module that is built with -buildmode=c-shared never runs main. It panics if it
+// is called twice.
+//
+// A callback whose signature is not exactly that of its interface counts as
+// missing. Let the compiler look:
+//
+//	var _ chhost.OutHandler = Food{}
+func Register(v Joiner) {
+	if v == nil {
+		panic("chhost: Register was called with nil: give it a value with a Join method")
+	}
+	if registered != nil {
+		panic("chhost: Register was called twice: a plugin has one channel, which looks at s.Topic()")
+	}
+	registered = newChannel(v)
+}
+
+// current returns the registered channel.
+func current() *channel {
+	if registered == nil {
+		panic("chhost: the plugin has no channel: call chhost.Register in an init function")
+	}
+	return registered
+}
+
+// channel is a plugin's value, taken apart once so that a call costs no type
+// assertion.
+type channel struct {
+	join  Joiner
+	leave Leaver
+	in    InHandler
+	out   OutHandler
+	init  Initializer
+}
+
+func newChannel(v Joiner) *channel {
+	c := &channel{join: v}
+	c.leave, _ = v.(Leaver)
+	c.in, _ = v.(InHandler)
+	c.out, _ = v.(OutHandler)
+	c.init, _ = v.(Initializer)
+	return c
+}
+
+// callbacks returns the bits of the callbacks that the value has.
+func (c *channel) callbacks() uint32 {
+	bits := uint32(callbackJoin)
+	if c.leave != nil {
+		bits |= callbackLeave
+	}
+	if c.in != nil {
+		bits |= callbackHandleIn
+	}
+	if c.out != nil {
+		bits |= callbackHandleOut
+	}
+	return bits
+}
+
+// setUp runs Init and returns its status.
+func (c *channel) setUp() int32 {
+	if c.init == nil {
+		return statusOK
+	}
+	setup := Setup{open: true}
+	err := c.init.Init(&setup)
+	setup.open = false
+	if err == nil && setup.intercepts && c.out == nil {
+		err = errNoHandleOut
+	}
+	if err != nil {
+		Log(LevelError, "Init: "+err.Error())
+		return statusError
+	}
+	return statusOK
+}
+
+// call runs one of the callbacks for the event and returns its status. The
+// Socket ends with the call, even with one that panics.
+func (c *channel) call(callback uint32, ev *event) int32 {
+	s := &Socket{ev: ev}
+	defer s.end()
+	switch callback {
+	case callbackJoin:
+		return checked("Join", c.join.Join(s)).joinStatus(s)
+	case callbackLeave:
+		if c.leave != nil {
+			c.leave.Leave(s)
+		}
+	case callbackHandleIn:
+		if c.in != nil {
+			return checked("HandleIn", c.in.HandleIn(s, s.Event(), s.Payload())).inStatus()
+		}
+	case callbackHandleOut:
+		if c.out != nil {
+			return checked("HandleOut", c.out.HandleOut(s, s.Event(), s.Payload())).outStatus()
+		}
+		return statusPass
+	}
+	return statusOK
+}

@@ -1,0 +1,167 @@
+package chhosttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/chhost/chhost/guest-sdk/go/internal/double"
+)
+
+// Limits of a host that is not configured otherwise.
+const (
+	maxPayload = 256 << 10
+	maxAssigns = 16 << 10
+	maxEffects = 256
+)
+
+// recorder is the host during one callback. It panics with an error where a
+// host would end the callback for breaking the contract.
+type recorder struct {
+	callback double.Callback
+	event    double.Event
+	config   map[string]string
+	effects  []Effect
+	answer   *Effect
+	log      []string
+	limits   double.Limits
+}
+
+// allowed are the effects that each callback may ask for.
+var allowed = map[double.Callback][]Kind{
+	double.Init:      {Intercept, AcceptBinary},
+	double.Join:      {Reply, ReplyError, Push, Broadcast, BroadcastFrom, Assign},
+	double.Leave:     {Push, Broadcast, BroadcastFrom},
+	double.HandleIn:  {Reply, ReplyError, Push, Broadcast, BroadcastFrom, Assign},
+	double.HandleOut: {Push, Assign},
+}
+
+func (r *recorder) broken(call, rule string) error {
+	return fmt.Errorf("%s: %s: %s", r.callback, call, rule)
+}
+
+func (r *recorder) add(e Effect) {
+	r.allow(e.Kind)
+	if len(r.effects) == maxEffects {
+		panic(r.broken(string(e.Kind), fmt.Sprintf("a callback may ask for %d effects at most", maxEffects)))
+	}
+	r.effects = append(r.effects, e)
+}
+
+func (r *recorder) allow(k Kind) {
+	if !slices.Contains(allowed[r.callback], k) {
+		panic(r.broken(string(k), "this callback may not ask for it"))
+	}
+}
+
+func (r *recorder) message(k Kind, event, payload string, binary bool) {
+	r.name(string(k), event)
+	if strings.HasPrefix(event, "phx_") || event == "presence_state" || event == "presence_diff" {
+		panic(r.broken(string(k), "the event "+event+" is the host's own"))
+	}
+	payload, binary = r.payload(k, payload, binary)
+	if !binary && !strings.HasPrefix(strings.TrimLeft(payload, " \t\r\n"), "{") {
+		panic(r.broken(string(k), "a payload has to be a JSON object or bytes"))
+	}
+	r.add(Effect{Kind: k, Event: event, Payload: payload, Binary: binary})
+}
+
+// payload checks a payload and returns it as it is sent. One that equals the
+// event's was checked when it came in.
+func (r *recorder) payload(k Kind, payload string, binary bool) (string, bool) {
+	payload = strings.Clone(payload) // the plugin may reuse its bytes
+	switch {
+	case payload == r.event.Payload && r.event.Binary:
+		return payload, true
+	case len(payload) > maxPayload:
+		panic(r.broken(string(k), fmt.Sprintf("the payload has %d bytes, %d are allowed", len(payload), maxPayload)))
+	case binary:
+		return payload, true
+	case payload == "":
+		return "{}", false
+	case !utf8.ValidString(payload) || !json.Valid([]byte(payload)):
+		panic(r.broken(string(k), fmt.Sprintf("the payload is no JSON: %.80q", payload)))
+	case depth(payload) > r.limits.Depth:
+		panic(r.broken(string(k), fmt.Sprintf("the payload is nested deeper than %d levels", r.limits.Depth)))
+	}
+	return payload, false
+}
+
+// depth returns how deep valid JSON is nested.
+func depth(text string) int {
+	deepest, level, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			level++
+			deepest = max(deepest, level)
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return deepest
+}
+
+func (r *recorder) name(call, name string) {
+	if name == "" || len(name) > r.limits.Name || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		panic(r.broken(call, fmt.Sprintf("the name %.80q has to be UTF-8 of 1 to %d bytes without control characters", name, r.limits.Name)))
+	}
+}
+
+func (r *recorder) Reply(ok bool, payload string, binary bool) {
+	k := Reply
+	if !ok {
+		k = ReplyError
+	}
+	r.allow(k)
+	payload, binary = r.payload(k, payload, binary)
+	r.answer = &Effect{Kind: k, Payload: payload, Binary: binary}
+}
+
+func (r *recorder) Push(event, payload string, binary bool) {
+	r.message(Push, event, payload, binary)
+}
+
+func (r *recorder) Broadcast(event, payload string, binary bool) {
+	r.message(Broadcast, event, payload, binary)
+}
+
+func (r *recorder) BroadcastFrom(event, payload string, binary bool) {
+	r.message(BroadcastFrom, event, payload, binary)
+}
+
+func (r *recorder) Assign(data string) {
+	if len(data) > maxAssigns {
+		panic(r.broken(string(Assign), fmt.Sprintf("the state has %d bytes, %d are allowed", len(data), maxAssigns)))
+	}
+	r.add(Effect{Kind: Assign, Payload: strings.Clone(data)})
+}
+
+func (r *recorder) Intercept(event string) {
+	r.name(string(Intercept), event)
+	e := Effect{Kind: Intercept, Event: event}
+	if slices.Contains(r.effects, e) {
+		return
+	}
+	if r.add(e); len(r.effects) > r.limits.Intercepts {
+		panic(r.broken(string(Intercept), fmt.Sprintf("a plugin may intercept %d events at most", r.limits.Intercepts)))
+	}
+}
+
+func (r *recorder) AcceptBinary() { r.add(Effect{Kind: AcceptBinary}) }
+
+func (r *recorder) Log(_ int32, text string) { r.log = append(r.log, strings.Clone(text)) }
+
+func (r *recorder) ConfigGet(key string) (string, bool) {
+	r.name("config_get", key)
+	value, ok := r.config[key]
+	return value, ok
+}
