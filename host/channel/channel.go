@@ -1,0 +1,248 @@
+package channel
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/pubsub"
+)
+
+// The mailbox's bounds.
+const (
+	// MailboxEvents is the number of a client's events that may wait.
+	MailboxEvents = 64
+	// MailboxBroadcasts is the number of intercepted broadcasts that may wait. A
+	// broadcast that does not fit fails the channel: the client joins again,
+	// which is better than missing one without knowing.
+	MailboxBroadcasts = 1024
+)
+
+var (
+	// ErrOverloaded is returned when a channel's mailbox is full.
+	ErrOverloaded = errors.New("channel: mailbox is full")
+	// ErrRetired is returned by a channel that has come to its end. Its socket
+	// makes a new one.
+	ErrRetired = errors.New("channel: retired")
+)
+
+// Channel is one client's channel of one topic. Its methods are safe for
+// concurrent use and do not block.
+type Channel struct {
+	env    *Env
+	client Client
+	topic  string
+	opts   Options
+
+	mu      sync.Mutex
+	queue   []item
+	events  int // client's events in queue
+	outs    int // intercepted broadcasts in queue
+	running bool
+	closing bool // Close was called: nothing more is taken
+	retired bool
+	state   state
+	held    []delivery // broadcasts that arrived before the join's reply
+	traits  *Traits    // of the joined handler
+	id      uint64     // of the membership that deliveries belong to
+
+	// sending counts deliveries that found the channel joined and have not yet
+	// reached the client.
+	sending atomic.Int32
+
+	member membership // belongs to the turn
+}
+
+// membership is what a join that returned StatusOK establishes.
+type membership struct {
+	handler     Handler // nil: not joined
+	joinRef     phx.Ref
+	id          uint64
+	assigns     []byte
+	unsubscribe func()
+}
+
+type state uint8
+
+const (
+	stateNone state = iota
+	// stateJoining: subscribed, but the reply is not out yet.
+	stateJoining
+	stateJoined
+)
+
+type itemKind uint8
+
+const (
+	itemJoin itemKind = iota
+	itemEvent
+	itemLeave
+	itemOut
+	itemClose
+	itemOverflow
+)
+
+type item struct {
+	kind    itemKind
+	leave   LeaveKind // itemClose
+	handler Handler   // itemJoin
+	msg     phx.Message
+	size    int
+	out     delivery // itemOut
+	id      uint64   // itemOut, itemOverflow: the membership it belongs to
+}
+
+type delivery struct {
+	b    *phx.Broadcast
+	self bool
+}
+
+// Options are what a socket says of itself to its channels.
+type Options struct {
+	// SocketAssigns is handed to the handler with every event.
+	SocketAssigns []byte
+	// CloseBeforeReply sends the phx_close of a channel that is replaced by a
+	// new join before the reply to that join: clients of serializer V1 have no
+	// join_ref to tell the two apart by.
+	CloseBeforeReply bool
+	// Retired is called when the channel has come to its end: nothing is joined
+	// and nothing waits. It must not block.
+	Retired func(*Channel)
+}
+
+// New returns the channel of topic for client. It starts nothing.
+func New(env *Env, client Client, topic string, opts Options) *Channel {
+	return &Channel{env: env, client: client, topic: topic, opts: opts}
+}
+
+// Topic is the channel's topic.
+func (c *Channel) Topic() string { return c.topic }
+
+// Join queues a phx_join that h is to answer. size is what [Client.Handled] is
+// told. The error is [ErrRetired] or [ErrOverloaded].
+func (c *Channel) Join(h Handler, m phx.Message, size int) error {
+	return c.post(item{kind: itemJoin, handler: h, msg: m, size: size})
+}
+
+// Handle queues an event of the client. The error is [ErrRetired] or
+// [ErrOverloaded].
+func (c *Channel) Handle(m phx.Message, size int) error {
+	return c.post(item{kind: itemEvent, msg: m, size: size})
+}
+
+// Leave queues a phx_leave. The error is [ErrRetired] or [ErrOverloaded].
+func (c *Channel) Leave(m phx.Message, size int) error {
+	return c.post(item{kind: itemLeave, msg: m, size: size})
+}
+
+// Close queues the end of the channel, behind what waits already. It always
+// fits. Nothing more is sent to the client.
+func (c *Channel) Close(kind LeaveKind) {
+	_ = c.post(item{kind: itemClose, leave: kind}) // retired is closed
+}
+
+func (c *Channel) post(it item) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return ErrRetired
+	}
+	if it.kind == itemClose {
+		c.closing = true
+	} else {
+		if c.closing {
+			return ErrRetired
+		}
+		if c.events >= MailboxEvents {
+			return ErrOverloaded
+		}
+		c.events++
+	}
+	c.enqueue(it)
+	return nil
+}
+
+// enqueue appends to the mailbox and starts a turn if none is running. The
+// caller holds c.mu.
+func (c *Channel) enqueue(it item) {
+	c.queue = append(c.queue, it)
+	if !c.running {
+		c.running = true
+		c.env.turns.Add(1)
+		go c.turn()
+	}
+}
+
+// Deliver takes a broadcast: one that the handler intercepts goes into the
+// mailbox, any other goes straight to the client.
+func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
+	d := delivery{b: b, self: from == pubsub.Subscriber(c)}
+	c.mu.Lock()
+	switch c.state {
+	case stateJoining:
+		if len(c.held) < MailboxBroadcasts {
+			c.held = append(c.held, d)
+		} else {
+			c.overflow()
+		}
+	case stateJoined:
+		if !c.traits.intercepts(b.Event()) {
+			c.sending.Add(1)
+			defer c.sending.Add(-1) // after a panic too, or detach would wait for ever
+			c.mu.Unlock()
+			c.client.Broadcast(b)
+			return
+		}
+		c.intercept(d)
+	}
+	c.mu.Unlock()
+}
+
+// intercept puts a broadcast into the mailbox. The caller holds c.mu.
+func (c *Channel) intercept(d delivery) {
+	if c.outs >= MailboxBroadcasts {
+		c.overflow()
+		return
+	}
+	c.outs++
+	c.enqueue(item{kind: itemOut, out: d, id: c.id})
+}
+
+// overflow fails the membership, behind what waits already. The caller holds
+// c.mu.
+func (c *Channel) overflow() {
+	c.state = stateNone
+	c.held = nil
+	c.enqueue(item{kind: itemOverflow, id: c.id})
+}
+
+// next takes the oldest item out of the mailbox. Without one the turn is over;
+// a channel that is not joined then comes to its end.
+func (c *Channel) next() (it item, ok bool) {
+	c.mu.Lock()
+	if len(c.queue) > 0 {
+		it = c.queue[0]
+		c.queue[0] = item{}
+		c.queue = c.queue[1:]
+		switch it.kind {
+		case itemJoin, itemEvent, itemLeave:
+			c.events--
+		case itemOut:
+			c.outs--
+		}
+		c.mu.Unlock()
+		return it, true
+	}
+	c.queue = nil // an idle channel keeps no memory for its mailbox
+	c.running = false
+	retired := c.member.handler == nil && !c.retired
+	if retired {
+		c.retired = true
+	}
+	c.mu.Unlock()
+	if retired && c.opts.Retired != nil {
+		c.opts.Retired(c)
+	}
+	return item{}, false
+}

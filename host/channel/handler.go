@@ -1,0 +1,245 @@
+package channel
+
+import (
+	"context"
+	"time"
+
+	"github.com/chhost/chhost/host/phx"
+)
+
+// Handler is the logic of a kind of channel: what a plugin exports, or a type
+// written in Go. A handler is a function of its inputs: it keeps no state of a
+// client between calls (that is what [Event.Assigns] is for) and it does not
+// call the host; what it wants done it returns as a [Result], which is carried
+// out only if the call returned without an error. It is safe for concurrent use,
+// since different channels call it at once; the calls of one channel never
+// overlap.
+//
+// The callbacks are those of the Phoenix Channels guide. An error means that
+// the handler failed: nothing it asked for happens, the client sees phx_error
+// and may join again (for Join: an error reply "join crashed"). A [*Refusal] is
+// not a failure: the client gets its reason as an error reply.
+//
+// See [Funcs] for a handler made of functions.
+type Handler interface {
+	// Traits says what the handler has. It is constant.
+	Traits() *Traits
+	// Join authorizes a client that wants to join ev.Topic. StatusOK lets it in,
+	// StatusError refuses it with the reply's payload, StatusIgnore leaves it
+	// without an answer (the guide's :ignore).
+	Join(ctx context.Context, ev *Event) (Result, error)
+	// Leave is called once for every join that returned StatusOK, after the
+	// channel was unsubscribed; ev.Leave says why.
+	Leave(ctx context.Context, ev *Event) (Result, error)
+	// HandleIn is called for each event of the client.
+	HandleIn(ctx context.Context, ev *Event) (Result, error)
+	// HandleOut is called for each broadcast that the handler intercepts, once
+	// for each subscriber. StatusOK replaces the message by the result's effects
+	// (none: it is filtered out), StatusPass delivers it unchanged after them.
+	HandleOut(ctx context.Context, ev *Event) (Result, error)
+}
+
+// Callbacks is a set of callbacks.
+type Callbacks uint8
+
+const (
+	CallbackJoin Callbacks = 1 << iota
+	CallbackLeave
+	CallbackHandleIn
+	CallbackHandleOut
+)
+
+// String is the callback's name as a guest exports it.
+func (c Callbacks) String() string {
+	switch c {
+	case CallbackJoin:
+		return "join"
+	case CallbackLeave:
+		return "leave"
+	case CallbackHandleIn:
+		return "handle_in"
+	case CallbackHandleOut:
+		return "handle_out"
+	}
+	return "callbacks"
+}
+
+// Traits says what a handler has, so that what it has not costs nothing.
+type Traits struct {
+	// Name is what logs call the handler, such as "foods@7".
+	Name string
+	// Callbacks are those that are worth calling. Without HandleIn a client's
+	// event is answered "unhandled event"; without HandleOut a broadcast is
+	// encoded once for all subscribers.
+	Callbacks Callbacks
+	// Intercepts are the events whose broadcasts go through HandleOut. Nil means
+	// every event, as in the guide.
+	Intercepts map[string]struct{}
+	// AcceptBinary lets clients send bytes. Without it such an event is answered
+	// "binary_not_accepted".
+	AcceptBinary bool
+}
+
+func (t *Traits) has(c Callbacks) bool { return t.Callbacks&c != 0 }
+
+func (t *Traits) intercepts(event string) bool {
+	if !t.has(CallbackHandleOut) {
+		return false
+	}
+	if t.Intercepts == nil {
+		return true
+	}
+	_, ok := t.Intercepts[event]
+	return ok
+}
+
+// Event is what a callback is called with. It and everything it refers to is
+// read-only and may be kept.
+type Event struct {
+	// Topic is the channel's topic.
+	Topic string
+	// Event is the event's name; empty in Join and Leave.
+	Event string
+	// Payload is the join's params or the event's payload; {} in Leave.
+	Payload phx.Payload
+	// Assigns is the channel's state: what the last [Assign] set, opaque to the
+	// host; empty at Join.
+	Assigns []byte
+	// SocketAssigns is what the socket was connected with, as JSON; {} if
+	// nothing. It is the same for all channels of the socket.
+	SocketAssigns []byte
+	// Now is the time of the call.
+	Now time.Time
+	// Channel identifies this membership on this node; it is below 2^53.
+	Channel uint64
+	// Leave says why the channel ends; only in Leave.
+	Leave LeaveKind
+	// WantsReply tells whether the client waits for an answer.
+	WantsReply bool
+	// Self tells, in HandleOut, that this channel sent the broadcast.
+	Self bool
+}
+
+// LeaveKind says why a channel ended.
+type LeaveKind uint8
+
+const (
+	// LeaveLeft: the client left the topic.
+	LeaveLeft LeaveKind = 1 + iota
+	// LeaveClosed: the connection ended.
+	LeaveClosed
+	// LeaveReplaced: the client joined the same topic again.
+	LeaveReplaced
+	// LeaveShutdown: the host is shutting down.
+	LeaveShutdown
+	// LeaveStopped: the handler returned StatusStop.
+	LeaveStopped
+	// LeaveFailed: the handler failed in another callback.
+	LeaveFailed
+	// LeaveKicked: an operator ended the channel.
+	LeaveKicked
+)
+
+// Status is what a callback decided.
+type Status uint8
+
+const (
+	StatusOK Status = iota
+	// StatusError is the handler's own refusal: of a join with the reply's
+	// payload, elsewhere the end of the channel with phx_error.
+	StatusError
+	// StatusStop carries out the result and then ends the channel.
+	StatusStop
+	// StatusIgnore leaves a join without an answer.
+	StatusIgnore
+	// StatusPass delivers an intercepted broadcast unchanged.
+	StatusPass
+)
+
+// Result is what a callback wants done: Do in order, then the reply, then the
+// stop. The zero Result is StatusOK with nothing to do.
+type Result struct {
+	Status Status
+	Do     []Effect
+	// Reply answers the join or the event; the zero Reply answers nothing
+	// (a join that is OK is then answered {}). It is dropped if the client does
+	// not wait for one.
+	Reply Reply
+}
+
+// Reply is the answer to a join or an event. Its payload may be any JSON value
+// or bytes.
+type Reply struct {
+	Status  phx.Status
+	Payload phx.Payload
+}
+
+// Refusal is returned by a handler that did nothing with an event: it was not
+// entered, or the event was too large for it. The client gets an error reply
+// with the reason; the channel lives on. Where nobody can be answered (a
+// broadcast to be intercepted) the channel fails, so that the client joins
+// again and can catch up.
+type Refusal struct {
+	Reason phx.Reason
+	// RetryAfter is told to the client if it is not zero.
+	RetryAfter time.Duration
+}
+
+func (r *Refusal) Error() string { return "channel: refused: " + string(r.Reason) }
+
+// Funcs is a [Handler] made of functions. JoinFunc is needed; a callback that
+// is nil is left out of the traits.
+type Funcs struct {
+	// Name is what logs call the handler.
+	Name string
+	// Intercepts are the events that go through HandleOutFunc; nil means all.
+	Intercepts []string
+	// AcceptBinary lets clients send bytes.
+	AcceptBinary bool
+
+	JoinFunc      func(ctx context.Context, ev *Event) (Result, error)
+	LeaveFunc     func(ctx context.Context, ev *Event) (Result, error)
+	HandleInFunc  func(ctx context.Context, ev *Event) (Result, error)
+	HandleOutFunc func(ctx context.Context, ev *Event) (Result, error)
+}
+
+// Handler returns the handler that calls f's functions. Later changes of f do
+// not affect it.
+func (f Funcs) Handler() Handler {
+	if f.JoinFunc == nil {
+		panic("channel: Funcs.JoinFunc is nil; a handler has to answer joins")
+	}
+	h := &funcs{Funcs: f, traits: Traits{Name: f.Name, Callbacks: CallbackJoin, AcceptBinary: f.AcceptBinary}}
+	if f.LeaveFunc != nil {
+		h.traits.Callbacks |= CallbackLeave
+	}
+	if f.HandleInFunc != nil {
+		h.traits.Callbacks |= CallbackHandleIn
+	}
+	if f.HandleOutFunc != nil {
+		h.traits.Callbacks |= CallbackHandleOut
+	}
+	if f.Intercepts != nil {
+		h.traits.Intercepts = make(map[string]struct{}, len(f.Intercepts))
+		for _, event := range f.Intercepts {
+			h.traits.Intercepts[event] = struct{}{}
+		}
+	}
+	return h
+}
+
+type funcs struct {
+	Funcs
+	traits Traits
+}
+
+func (h *funcs) Traits() *Traits { return &h.traits }
+
+func (h *funcs) Join(ctx context.Context, ev *Event) (Result, error)  { return h.JoinFunc(ctx, ev) }
+func (h *funcs) Leave(ctx context.Context, ev *Event) (Result, error) { return h.LeaveFunc(ctx, ev) }
+func (h *funcs) HandleIn(ctx context.Context, ev *Event) (Result, error) {
+	return h.HandleInFunc(ctx, ev)
+}
+func (h *funcs) HandleOut(ctx context.Context, ev *Event) (Result, error) {
+	return h.HandleOutFunc(ctx, ev)
+}
