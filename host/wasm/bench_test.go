@@ -1,0 +1,78 @@
+package wasm
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chhost/chhost/abi"
+)
+
+// BenchmarkHandleIn is one event that the guest broadcasts and answers.
+func BenchmarkHandleIn(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		size int
+	}{{"64B", 64}, {"512B", 512}, {"16KiB", 16 << 10}} {
+		ev := event(b, `{"body":"`+strings.Repeat("x", c.size-11)+`"}`)
+		b.Run(c.name, func(b *testing.B) {
+			p := served(b, "echo", Limits{})
+			ctx := context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				if res, err := p.HandleIn(ctx, ev); err != nil || len(res.Do) != 1 {
+					b.Fatalf("%+v, %v", res, err)
+				}
+			}
+		})
+	}
+	b.Run("parallel", func(b *testing.B) {
+		p := served(b, "echo", Limits{})
+		ev := event(b, `{"body":"`+strings.Repeat("x", 53)+`"}`)
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := p.HandleIn(context.Background(), ev); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
+
+// BenchmarkTrap is what an event costs that destroys its instance, the next
+// instance included.
+func BenchmarkTrap(b *testing.B) {
+	p := served(b, "puppet", Limits{})
+	ev := scripted(b, abi.StatusOK, step{opUnreachable})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.HandleIn(context.Background(), ev); err == nil {
+			b.Fatal("no trap")
+		}
+	}
+}
+
+// BenchmarkCompile is a small module, from the bytes to the trial instance.
+func BenchmarkCompile(b *testing.B) {
+	bin := guest(b, "served/echo")
+	for _, dir := range []string{"", b.TempDir()} {
+		name := "memory"
+		if dir != "" {
+			name = "directory"
+		}
+		b.Run(name, func(b *testing.B) {
+			e := newTestEngine(b, Config{CacheDir: dir})
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := e.Compile(context.Background(), Module{Name: "echo", Binary: bin})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := p.Close(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package wasm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// code is a module's compiled code and the engine's runtime that it belongs to.
+type code struct {
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+	cache   wazero.CompilationCache // nil without a directory
+}
+
+func (c *code) close(ctx context.Context) error {
+	err := c.runtime.Close(ctx)
+	if c.cache != nil {
+		err = errors.Join(err, c.cache.Close(ctx))
+	}
+	return err
+}
+
+// newCode compiles a binary, or takes what the cache has of it.
+func newCode(ctx context.Context, bin []byte, limits Limits, cache wazero.CompilationCache) (c *code, err error) {
+	c = &code{cache: cache, runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2).
+		WithMemoryLimitPages(limits.pages()).
+		WithDebugInfoEnabled(false). // or a trap parses the guest's DWARF, for as long as it likes
+		WithCloseOnContextDone(closeOnContextDone).
+		WithCompilationCache(cache))}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the engine's compiler panicked: %v", r)
+		}
+		if err != nil {
+			_ = c.close(ctx)
+			c = nil
+		}
+	}()
+	c.module, err = c.runtime.CompileModule(ctx, bin)
+	return c, err
+}
+
+// load returns the compiled code of a binary. A cache that cannot be used, since
+// the disk is full or not ours, costs time and nothing else.
+func (e *Engine) load(ctx context.Context, m Module, limits Limits) (*code, error) {
+	if e.cacheDir == "" {
+		return newCode(ctx, m.Binary, limits, nil)
+	}
+	cached, cacheErr := loadCached(ctx, e.cacheDir, m.Binary, limits)
+	if cacheErr == nil {
+		return cached, nil
+	}
+	c, err := newCode(ctx, m.Binary, limits, nil)
+	if err == nil {
+		e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.Name, "err", cacheErr)
+	}
+	return c, err
+}
+
+// loadCached compiles by way of the directory. Each binary has one of its own
+// below it, so that only what is loaded has to be verified.
+func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits) (*code, error) {
+	digest := sha256.Sum256(bin)
+	s := seals{dir: filepath.Join(cacheDir, hex.EncodeToString(digest[:16])), digest: digest}
+	if err := s.verify(); err != nil {
+		return nil, err
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCode(ctx, bin, limits, cache)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.add(); err != nil {
+		_ = c.close(ctx)
+		return nil, err
+	}
+	return c, nil
+}
+
+// seals vouch for the entries of one module's directory: beside each entry stands
+// a file with its digest. The engine itself checks an entry's machine code, but
+// not the offsets to which it jumps in it, nor the lengths that it allocates: a
+// damaged one can end the process. Seals protect from accidents, not from
+// somebody who can write to the directory.
+type seals struct {
+	dir    string
+	digest [sha256.Size]byte // of the module
+}
+
+const sealSuffix = ".seal"
+
+// verify removes every entry that its seal does not match, so that the engine
+// compiles it anew.
+func (s seals) verify() error {
+	return s.entries(func(path string, sealed bool) error {
+		if sealed {
+			return nil
+		}
+		return os.Remove(path)
+	})
+}
+
+// add seals the entries that have no seal yet: what the engine has just written.
+func (s seals) add() error {
+	return s.entries(func(path string, sealed bool) error {
+		if sealed {
+			return nil
+		}
+		seal, err := s.of(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path+sealSuffix, []byte(seal), 0o600)
+	})
+}
+
+// entries calls f for each entry. Another process may be writing to the same
+// directory, so its unfinished files are left alone, and a file may be gone.
+func (s seals) entries(f func(path string, sealed bool) error) error {
+	return filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, sealSuffix) || strings.HasSuffix(path, ".tmp") {
+			return ignoreMissing(err)
+		}
+		seal, err := s.of(path)
+		if err != nil {
+			return ignoreMissing(err)
+		}
+		found, _ := os.ReadFile(path + sealSuffix) // a seal that cannot be read is none
+		return ignoreMissing(f(path, string(found) == seal))
+	})
+}
+
+// of computes the seal of an entry: it holds for this module, this name and
+// this content only.
+func (s seals) of(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(s.digest[:])
+	h.Write([]byte(filepath.Base(path)))
+	h.Write(content)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,210 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/chhost/chhost/abi"
+)
+
+// Config configures an [Engine]. The zero value is usable.
+type Config struct {
+	// CacheDir keeps compiled code, so that a module that was compiled once is
+	// loaded in milliseconds. It is created with mode 0700; whoever can write to
+	// it can run code in the host. Default: memory only.
+	CacheDir string
+	// Logger receives what guests log and why they failed. Default none.
+	Logger *slog.Logger
+	// Now is the clock that a guest sees before its first callback. Default
+	// time.Now.
+	Now func() time.Time
+}
+
+// Engine compiles modules. It is safe for concurrent use.
+type Engine struct {
+	log      *slog.Logger
+	now      func() time.Time
+	cacheDir string
+
+	mu        sync.Mutex
+	plugins   map[*Plugin]struct{}
+	compiling sync.WaitGroup
+	closed    bool
+}
+
+// ErrClosed is returned by an engine or a plugin that has been closed.
+var ErrClosed = errors.New("wasm: closed")
+
+// NewEngine returns an engine. The error is that of the cache directory.
+func NewEngine(cfg Config) (*Engine, error) {
+	e := &Engine{log: cfg.Logger, now: cfg.Now, plugins: make(map[*Plugin]struct{})}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if cfg.CacheDir == "" {
+		return e, nil
+	}
+	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
+		return nil, fmt.Errorf("wasm: the directory for compiled plugins: %w", err)
+	}
+	e.cacheDir = cfg.CacheDir
+	return e, nil
+}
+
+// Module is what [Engine.Compile] makes a plugin of.
+type Module struct {
+	// Name is what logs and the guest itself call the plugin, such as "foods@7".
+	Name string
+	// Tenant owns the plugin. Default "default".
+	Tenant string
+	// Binary is the module in the WebAssembly binary format.
+	Binary []byte
+	// Settings are what the guest reads by config_get. Keys that start with
+	// "chhost." are the host's and are refused.
+	Settings map[string]string
+	Limits   Limits
+}
+
+// Compile checks a module against the contract, compiles it, and starts one
+// instance of it as a trial. Each plugin has an engine runtime of its own, so
+// that instances of different plugins cannot name each other. The error is a
+// [*ModuleError] if the module is at fault, ctx's if it ended first, and
+// [ErrClosed] after Close.
+func (e *Engine) Compile(ctx context.Context, m Module) (*Plugin, error) {
+	if err := checkBinary(m); err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Settings)) {
+		if abi.IsReservedConfig(key) {
+			return nil, fmt.Errorf("wasm: the setting %q of %s: keys that start with %q are the host's, choose another", key, m.Name, abi.ReservedConfigPrefix)
+		}
+	}
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, ErrClosed
+	}
+	e.compiling.Add(1)
+	e.mu.Unlock()
+	defer e.compiling.Done()
+	p, err := e.compile(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.plugins[p] = struct{}{}
+	e.mu.Unlock()
+	return p, nil
+}
+
+func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
+	limits := m.Limits.withDefaults()
+	c, err := e.load(ctx, m, limits)
+	if err != nil {
+		return nil, &ModuleError{Name: m.Name, Faults: []string{"the module is not valid WebAssembly: " + err.Error()}}
+	}
+	p, err := e.start(ctx, c, m, limits)
+	if err != nil {
+		_ = c.close(ctx)
+		return nil, err
+	}
+	return p, nil
+}
+
+// start makes a plugin of compiled code.
+func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*Plugin, error) {
+	if faults := contractFaults(c.module, m.Binary); len(faults) > 0 {
+		return nil, &ModuleError{Name: m.Name, Faults: faults}
+	}
+	if err := instantiateImports(ctx, c.runtime); err != nil {
+		return nil, err
+	}
+	p := newPlugin(e, c, m, limits)
+	err := p.trial(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("wasm: compiling %s: %w", m.Name, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, &ModuleError{Name: m.Name, Faults: trialFaults(err)}
+	}
+	return p, nil
+}
+
+func trialFaults(err error) []string {
+	const failed = "the trial instance failed: "
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{failed + err.Error()}
+	}
+	var faults []string
+	for _, err := range joined.Unwrap() {
+		faults = append(faults, failed+err.Error())
+	}
+	return faults
+}
+
+// instantiateImports provides what guests may import: the contract's functions,
+// and the engine's WASI, of which the contract check has let through only what
+// the contract names.
+func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, runtime); err != nil {
+		return fmt.Errorf("wasm: WASI: %w", err)
+	}
+	env := runtime.NewHostModuleBuilder(abi.Module)
+	for _, f := range abi.Imports() {
+		params := make([]api.ValueType, len(f.Params))
+		for i, p := range f.Params {
+			params[i] = api.ValueType(p.Type)
+		}
+		results := make([]api.ValueType, len(f.Results))
+		for i, r := range f.Results {
+			results[i] = api.ValueType(r)
+		}
+		env.NewFunctionBuilder().WithGoModuleFunction(importFunc(f.ID), params, results).Export(f.Name)
+	}
+	if _, err := env.Instantiate(ctx); err != nil {
+		return fmt.Errorf("wasm: imports: %w", err)
+	}
+	return nil
+}
+
+// Close closes all plugins, see [Plugin.Close]. After an error it may be called
+// again.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.compiling.Wait()
+	var errs []error
+	for _, p := range e.open() {
+		errs = append(errs, p.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// open lists the plugins that have not been closed.
+func (e *Engine) open() []*Plugin {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.plugins))
+}
+
+func (e *Engine) forget(p *Plugin) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.plugins, p)
+}

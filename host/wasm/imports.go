@@ -1,0 +1,203 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// importFunc returns the host's side of an import. It decodes each parameter as
+// 32 bits, since the upper half of a stack slot may be anything. What breaks a
+// rule panics with a *ContractError or *LimitError, which the engine hands to
+// whoever called the guest.
+func importFunc(id abi.Import) api.GoModuleFunc {
+	var f func(i *instance, args []uint64)
+	switch id {
+	case abi.ImportReply:
+		f = (*instance).importReply
+	case abi.ImportPush:
+		f = func(i *instance, args []uint64) { i.send(channel.Push, args) }
+	case abi.ImportBroadcast:
+		f = func(i *instance, args []uint64) { i.send(channel.Broadcast, args) }
+	case abi.ImportBroadcastFrom:
+		f = func(i *instance, args []uint64) { i.send(channel.BroadcastFrom, args) }
+	case abi.ImportAssign:
+		f = (*instance).importAssign
+	case abi.ImportIntercept:
+		f = (*instance).importIntercept
+	case abi.ImportAcceptBinary:
+		f = func(i *instance, _ []uint64) { i.declared.acceptBinary = true }
+	case abi.ImportLog:
+		f = (*instance).importLog
+	case abi.ImportConfigGet:
+		f = (*instance).importConfigGet
+	default:
+		panic(fmt.Sprintf("BUG: wasm: import %s has no implementation", id))
+	}
+	return func(ctx context.Context, _ api.Module, stack []uint64) {
+		i := ctx.(*callContext).inst
+		i.current.importing = id
+		if !i.current.rule.Imports.Has(id) {
+			i.broken("", fmt.Sprintf("it may not be called in %s", i.current.phase))
+		}
+		f(i, stack)
+	}
+}
+
+func (i *instance) broken(argument, rule string) {
+	panic(&ContractError{Phase: i.current.phase, Import: i.current.importing.String(), Argument: argument, Rule: rule})
+}
+
+func (i *instance) exceeded(limit, detail string) {
+	panic(&LimitError{Phase: i.current.phase, Limit: limit, Detail: detail})
+}
+
+func (i *instance) importReply(args []uint64) {
+	c := &i.current
+	if c.reply.Status != "" {
+		i.broken("", "it was called before in this callback; one reply is allowed")
+	}
+	status := phx.StatusOK
+	switch n := api.DecodeU32(args[0]); n {
+	case abi.ReplyOK:
+	case abi.ReplyError:
+		status = phx.StatusError
+	default:
+		i.broken("status", fmt.Sprintf("0 (ok) or 1 (error) is allowed, not %d", n))
+	}
+	c.reply = channel.Reply{Status: status, Payload: i.payload(args[1:], false)}
+}
+
+// send is push and the broadcasts: event, payload, flags.
+func (i *instance) send(effect func(string, phx.Payload) channel.Effect, args []uint64) {
+	event := i.eventName(args)
+	payload := i.payload(args[2:], true)
+	i.effect(effect(event, payload))
+}
+
+func (i *instance) importAssign(args []uint64) {
+	data := i.read("ptr", args[0], args[1])
+	if len(data) > i.plugin.limits.Assigns {
+		i.exceeded("assigns_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Assigns))
+	}
+	i.count(len(data))
+	i.effect(channel.Assign(bytes.Clone(data)))
+}
+
+func (i *instance) importIntercept(args []uint64) {
+	event := i.eventName(args)
+	d := &i.declared
+	if d.intercepts == nil {
+		d.intercepts = make(map[string]struct{})
+	}
+	d.intercepts[event] = struct{}{}
+	if len(d.intercepts) > abi.MaxIntercepts {
+		i.broken("", fmt.Sprintf("more than %d events: intercept every event by not calling it", abi.MaxIntercepts))
+	}
+}
+
+func (i *instance) importLog(args []uint64) {
+	i.plugin.log.line(api.DecodeI32(args[0]), i.read("ptr", args[1], args[2]))
+}
+
+func (i *instance) importConfigGet(args []uint64) {
+	key := i.name("key_ptr", args[0], args[1])
+	room := i.read("buf", args[2], args[3])
+	value, ok := i.plugin.settings[key]
+	if !ok {
+		args[0] = api.EncodeI32(-1)
+		return
+	}
+	copy(room, value)
+	args[0] = api.EncodeI32(int32(len(value)))
+}
+
+func (i *instance) effect(e channel.Effect) {
+	c := &i.current
+	if len(c.effects) >= i.plugin.limits.Effects {
+		i.exceeded("too_many_effects", fmt.Sprintf("%d are allowed", i.plugin.limits.Effects))
+	}
+	c.effects = append(c.effects, e)
+}
+
+// count adds to the size of this call's effects.
+func (i *instance) count(n int) {
+	c := &i.current
+	if c.bytes += n; c.bytes > i.plugin.limits.EffectBytes {
+		i.exceeded("too_many_effects", fmt.Sprintf("the effects of one callback may have %d bytes", i.plugin.limits.EffectBytes))
+	}
+}
+
+// read returns the guest's memory at ptr. A pointer of length 0 is not looked at.
+func (i *instance) read(argument string, ptr, length uint64) []byte {
+	at, n := api.DecodeU32(ptr), api.DecodeU32(length)
+	if n == 0 {
+		return nil
+	}
+	data, ok := i.memory.Read(at, n)
+	if !ok {
+		i.broken(argument, fmt.Sprintf("%d bytes at address %d are not in the memory, which ends at %d", n, at, i.memory.Size()))
+	}
+	return data
+}
+
+// name reads a name: that of an event or of a setting.
+func (i *instance) name(argument string, ptr, length uint64) string {
+	data := i.read(argument, ptr, length)
+	if ev := i.current.ev; ev != nil && ev.Event == string(data) && ev.Event != "" {
+		return ev.Event // checked when it came in, and no copy
+	}
+	name := string(data[:min(len(data), abi.MaxName+1)])
+	if err := phx.CheckName(name); err != nil {
+		i.broken(argument, err.Error())
+	}
+	return name
+}
+
+// eventName reads the name of an event that the guest sends or intercepts.
+func (i *instance) eventName(args []uint64) string {
+	name := i.name("event_ptr", args[0], args[1])
+	if abi.IsReservedEvent(name) {
+		i.broken("event_ptr", fmt.Sprintf("the event %s belongs to the host", name))
+	}
+	return name
+}
+
+// payload reads ptr, len, flags. If the bytes are those of the event itself, the
+// copy that was checked when it came in is used.
+func (i *instance) payload(args []uint64, object bool) phx.Payload {
+	flags := api.DecodeU32(args[2])
+	if flags&^uint32(abi.PayloadBinary) != 0 {
+		i.broken("flags", fmt.Sprintf("only the bit %d (binary) is defined, got %#x", abi.PayloadBinary, flags))
+	}
+	data := i.read("ptr", args[0], args[1])
+	if len(data) > i.plugin.limits.Payload {
+		i.exceeded("payload_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Payload))
+	}
+	i.count(len(data))
+	if i.current.sameBytes(data) {
+		if flags == 0 {
+			return i.current.ev.Payload
+		}
+		return phx.Bytes(i.current.ev.Payload.Data())
+	}
+	data = bytes.Clone(data) // the guest's memory is overwritten by the next event
+	if flags != 0 {
+		return phx.Bytes(data)
+	}
+	parse := phx.JSON
+	if object {
+		parse = phx.Object
+	}
+	p, err := parse(data)
+	if err != nil {
+		i.broken("ptr", err.Error())
+	}
+	return p
+}

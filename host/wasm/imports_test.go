@@ -1,0 +1,501 @@
+package wasm
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// opOf is the puppet's op for an import.
+func opOf(t testing.TB, f abi.Func) uint32 {
+	t.Helper()
+	ops := map[abi.Import]uint32{
+		abi.ImportReply: opReply, abi.ImportPush: opPush, abi.ImportBroadcast: opBroadcast, abi.ImportBroadcastFrom: opBroadcastFrom,
+		abi.ImportAssign: opAssign, abi.ImportIntercept: opIntercept, abi.ImportAcceptBinary: opAcceptBinary,
+		abi.ImportLog: opLog, abi.ImportConfigGet: opConfigGet,
+	}
+	op, ok := ops[f.ID]
+	if !ok {
+		t.Fatalf("the puppet has no op for %s: add one", f.Name)
+	}
+	return op
+}
+
+// goodCall calls an import in a way that breaks no rule. Where at is not
+// negative, the address and the length that begin at this parameter are replaced.
+func goodCall(t testing.TB, f abi.Func, at int, bad ...uint32) step {
+	s := step{opOf(t, f)}
+	for i := 0; i < len(f.Params); i++ {
+		p := f.Params[i]
+		switch {
+		case i == at:
+			s = append(s, bad[0], bad[1])
+			i++
+		case p.Role == abi.RoleText:
+			s = append(s, text("new:msg"))
+			i++ // its length
+		case p.Role == abi.RoleBytes:
+			s = append(s, text(`{"a":1}`))
+			i++
+		case p.Role == abi.RoleRoom:
+			s = append(s, 64, 16)
+			i++
+		default:
+			s = append(s, 0)
+		}
+	}
+	return s
+}
+
+func wantContract(t *testing.T, err error, phase abi.Phase, imported, argument, rule string) {
+	t.Helper()
+	var broken *ContractError
+	if !errors.As(err, &broken) {
+		t.Errorf("got %v (%T), want a *ContractError", err, err)
+		return
+	}
+	if broken.Phase != phase || broken.Import != imported || broken.Argument != argument || !strings.Contains(broken.Rule, rule) {
+		t.Errorf("got %+v\nwant phase %s, import %q, argument %q, a rule with %q", *broken, phase, imported, argument, rule)
+	}
+}
+
+var callbackPhases = []abi.Phase{abi.PhaseJoin, abi.PhaseLeave, abi.PhaseHandleIn, abi.PhaseHandleOut}
+
+// TestImportsByPhase tries every import in every callback: what is not in the
+// callback's row breaks the contract.
+func TestImportsByPhase(t *testing.T) {
+	p := served(t, "puppet", Limits{LogLines: 1000})
+	for _, phase := range callbackPhases {
+		for _, f := range abi.Imports() {
+			t.Run(phase.String()+"/"+f.Name, func(t *testing.T) {
+				ev := scripted(t, abi.StatusOK, goodCall(t, f, -1))
+				res, err := p.enter(phase, ev)
+				if abi.Row(phase).Imports.Has(f.ID) {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				wantContract(t, err, phase, f.Name, "", "it may not be called in "+phase.String())
+				wantFailure(t, res, err, "ContractError", f.Name)
+				wantPool(t, p, 0)
+			})
+		}
+	}
+}
+
+// TestStatusesByPhase returns every number near those that mean something from
+// every callback.
+func TestStatusesByPhase(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	numbers := []abi.Status{-1 << 31, -2, -1, 31, 32, 33, 64, 256, 1 << 16, 1<<31 - 1}
+	for s := abi.Status(0); s < 8; s++ {
+		numbers = append(numbers, s)
+	}
+	push := step{opPush, text("new:msg"), text("{}"), 0}
+	for _, phase := range callbackPhases {
+		for _, status := range numbers {
+			res, err := p.enter(phase, scripted(t, status, push))
+			if !abi.Row(phase).Statuses.Has(status) {
+				wantFailure(t, res, err, "ContractError", "was returned: allowed are")
+				continue
+			}
+			if err != nil || res.Status != channel.Status(status) {
+				t.Errorf("%s returned %d: %+v, %v", phase, status, res, err)
+			}
+			carried := status != abi.StatusError && status != abi.StatusIgnore
+			if (len(res.Do) == 1) != carried {
+				t.Errorf("%s returned %s: %d effects", phase, status, len(res.Do))
+			}
+		}
+	}
+}
+
+// TestPointers hands every import that takes an address every kind of address
+// that is not in the memory, and one that is not looked at.
+func TestPointers(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	const size = 4 * wasmPage
+	for _, f := range abi.Imports() {
+		if !abi.Row(abi.PhaseHandleIn).Imports.Has(f.ID) {
+			continue // intercept: see testdata/guests/refused
+		}
+		for at, param := range f.Params {
+			if param.Role != abi.RoleText && param.Role != abi.RoleBytes && param.Role != abi.RoleRoom {
+				continue
+			}
+			for _, bad := range [][]uint32{
+				{size, 1}, {size - 1, 2}, {0, size + 1}, {size / 2, size/2 + 1},
+				{0xffffffff, 1}, {0xffffffff, 2}, {1, 0xffffffff}, {0x80000000, 0x80000000}, {0xfffff000, 0x1001}, {size - 4, 0xfffffffc},
+			} {
+				res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, goodCall(t, f, at, bad...)))
+				wantContract(t, err, abi.PhaseHandleIn, f.Name, param.Name, "are not in the memory, which ends at 262144")
+				wantFailure(t, res, err, "ContractError", param.Name)
+				wantPool(t, p, 0)
+			}
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, goodCall(t, f, at, 0xffffffff, 0)))
+			if param.Role == abi.RoleText {
+				wantContract(t, err, abi.PhaseHandleIn, f.Name, param.Name, "a name is 1 to 255 bytes long")
+			} else if err != nil {
+				t.Errorf("%s, %s: an address of length 0 was looked at: %v", f.Name, param.Name, err)
+			}
+			_ = res
+		}
+	}
+}
+
+// TestPointerAtTheEnd: the last bytes of the memory are in it.
+func TestPointerAtTheEnd(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	const end = 4 * wasmPage
+	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK,
+		step{opPoke, end - 4, 0x7d7b6261}, // ab{}
+		step{opPush, end - 4, 2, end - 2, 2, 0}))
+	if err != nil || len(res.Do) != 1 || res.Do[0].Event() != "ab" || string(res.Do[0].Payload().Data()) != "{}" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+}
+
+// TestGrownMemory: pointers into memory that the guest got in this callback.
+func TestGrownMemory(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	const end = 5 * wasmPage
+	grow := step{opGrow, 1}
+	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, grow, step{opPoke, end - 4, 0x20207d7b}, step{opReply, 0, end - 4, 4, 0}))
+	if err != nil || string(res.Reply.Payload.Data()) != "{}  " {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	if got := p.peek(t, step{opGrow, 0}); got != 5 {
+		t.Errorf("the memory has %d pages", got)
+	}
+	_, err = p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opReply, 0, end, 1, 0}))
+	wantContract(t, err, abi.PhaseHandleIn, "reply", "ptr", "which ends at 327680")
+}
+
+func TestNames(t *testing.T) {
+	p := served(t, "puppet", Limits{Effects: 1})
+	for _, c := range []struct{ name, rule string }{
+		{"", "1 to 255 bytes"},
+		{"a", ""},
+		{strings.Repeat("é", 127) + "e", ""},
+		{strings.Repeat("é", 128), "1 to 255 bytes"},
+		{strings.Repeat("x", 65536), "1 to 255 bytes"},
+		{"a\x00b", "control characters"},
+		{"a\nb", "control characters"},
+		{"\x1f", "control characters"},
+		{"\x7f", "control characters"},
+		{"\u0085\u200e☃", ""},
+		{"\xff", "UTF-8"},
+		{"a\xc3", "UTF-8"},
+		{"\xed\xa0\x80", "UTF-8"}, // a surrogate
+		{"\xc0\x80", "UTF-8"},     // overlong
+		{"phx_close", "belongs to the host"},
+		{"phx_", "belongs to the host"},
+		{"phx_x", "belongs to the host"},
+		{"presence_state", "belongs to the host"},
+		{"presence_diff", "belongs to the host"},
+		{"presence_different", ""},
+		{"PHX_close", ""},
+		{"phx", ""},
+	} {
+		for _, op := range []uint32{opPush, opBroadcast, opBroadcastFrom} {
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{op, text(c.name), text("{}"), 0}))
+			switch {
+			case c.rule != "":
+				wantContract(t, err, abi.PhaseHandleIn, []string{opPush: "push", opBroadcast: "broadcast", opBroadcastFrom: "broadcast_from"}[op], "event_ptr", c.rule)
+			case err != nil || len(res.Do) != 1 || res.Do[0].Event() != c.name:
+				t.Errorf("%q: %+v, %v", c.name, res, err)
+			}
+		}
+	}
+	// Even if the host itself handed out the name.
+	ev := scripted(t, abi.StatusOK, step{opPush, text("presence_diff"), text("{}"), 0})
+	ev.Event = "presence_diff"
+	_, err := p.enter(abi.PhaseHandleOut, ev)
+	wantContract(t, err, abi.PhaseHandleOut, "push", "event_ptr", "belongs to the host")
+}
+
+func TestJSON(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + "}" }
+	for _, c := range []struct {
+		data          string
+		object, reply string // the rule that is broken, or empty
+	}{
+		{"", "", ""},
+		{"{}", "", ""},
+		{" {\"a\" : 1}\n", "", ""},
+		{`{"a":"\ud800"}`, "", ""}, // an unpaired surrogate in an escape is what parsers accept
+		{deep(128), "", ""},
+		{deep(129), "nested deeper than 128", "nested deeper than 128"},
+		{strings.Repeat("[", 50_000), "nested deeper", "nested deeper"},
+		{"[1]", "not a JSON object", ""},
+		{`"text"`, "not a JSON object", ""},
+		{"null", "not a JSON object", ""},
+		{"12", "not a JSON object", ""},
+		{" ", "not one JSON value", "not one JSON value"},
+		{"{", "not one JSON value", "not one JSON value"},
+		{"{}{}", "not one JSON value", "not one JSON value"},
+		{"{} x", "not one JSON value", "not one JSON value"},
+		{"{}\x00", "not one JSON value", "not one JSON value"},
+		{"{'a':1}", "not one JSON value", "not one JSON value"},
+		{`{"a":1,}`, "not one JSON value", "not one JSON value"},
+		{`{"a":NaN}`, "not one JSON value", "not one JSON value"},
+		{`{"a":01}`, "not one JSON value", "not one JSON value"},
+		{"{\"a\":\"\n\"}", "not one JSON value", "not one JSON value"},
+		{"\xef\xbb\xbf{}", "not one JSON value", "not one JSON value"}, // a byte order mark
+		{"{\"a\":\"\xff\"}", "UTF-8", "UTF-8"},
+		{"{\"a\":\"\xc3\"}", "UTF-8", "UTF-8"},
+		{"{\"a\":\"\xed\xa0\x80\"}", "UTF-8", "UTF-8"},
+		{"{\"\xc0\x80\":1}", "UTF-8", "UTF-8"},
+	} {
+		check := func(name, rule string, s step, payload func(channel.Result) phx.Payload) {
+			t.Helper()
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
+			if rule != "" {
+				wantContract(t, err, abi.PhaseHandleIn, name, "ptr", rule)
+				return
+			}
+			if err != nil {
+				t.Errorf("%s of %.40q: %v", name, c.data, err)
+				return
+			}
+			want := c.data
+			if want == "" {
+				want = "{}"
+			}
+			if got := payload(res); got.IsBinary() || string(got.Data()) != want {
+				t.Errorf("%s of %.40q sends %q", name, c.data, got.Data())
+			}
+		}
+		effect := func(res channel.Result) phx.Payload { return res.Do[0].Payload() }
+		check("push", c.object, step{opPush, text("e"), text(c.data), 0}, effect)
+		check("broadcast", c.object, step{opBroadcast, text("e"), text(c.data), 0}, effect)
+		check("broadcast_from", c.object, step{opBroadcastFrom, text("e"), text(c.data), 0}, effect)
+		check("reply", c.reply, step{opReply, 0, text(c.data), 0}, func(res channel.Result) phx.Payload { return res.Reply.Payload })
+
+		// As bytes, anything goes.
+		res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opPush, text("e"), text(c.data), 1}))
+		if err != nil || !res.Do[0].Payload().IsBinary() || string(res.Do[0].Payload().Data()) != c.data {
+			t.Errorf("%.40q as bytes: %+v, %v", c.data, res, err)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	for _, flags := range []uint32{2, 3, 4, 1 << 8, 1 << 31, 0xffffffff} {
+		for name, s := range map[string]step{
+			"reply": {opReply, 0, text("{}"), flags}, "push": {opPush, text("e"), text("{}"), flags},
+			"broadcast": {opBroadcast, text("e"), text("{}"), flags}, "broadcast_from": {opBroadcastFrom, text("e"), text("{}"), flags},
+		} {
+			_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
+			wantContract(t, err, abi.PhaseHandleIn, name, "flags", "only the bit 1 (binary) is defined")
+		}
+	}
+}
+
+func TestReply(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	for _, status := range []uint32{2, 3, 256, 0xffffffff} {
+		_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opReply, status, text("{}"), 0}))
+		wantContract(t, err, abi.PhaseHandleIn, "reply", "status", "0 (ok) or 1 (error) is allowed")
+	}
+	ok, no := step{opReply, 0, text(`{"n":1}`), 0}, step{opReply, 1, text(`{"n":2}`), 0}
+	for _, twice := range [][]step{{ok, ok}, {ok, no}, {no, ok}, {ok, {opPush, text("e"), text("{}"), 0}, no}} {
+		res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, twice...))
+		wantContract(t, err, abi.PhaseHandleIn, "reply", "", "it was called before in this callback")
+		wantFailure(t, res, err, "ContractError", "reply")
+	}
+	// In join the two statuses agree, elsewhere they have nothing to do with each other.
+	for _, c := range []struct {
+		phase  abi.Phase
+		status abi.Status
+		reply  step
+		want   phx.Status
+		fails  bool
+	}{
+		{abi.PhaseJoin, abi.StatusOK, ok, phx.StatusOK, false},
+		{abi.PhaseJoin, abi.StatusOK, no, "", true},
+		{abi.PhaseJoin, abi.StatusError, no, phx.StatusError, false},
+		{abi.PhaseJoin, abi.StatusError, ok, "", true},
+		{abi.PhaseJoin, abi.StatusIgnore, ok, "", false},
+		{abi.PhaseJoin, abi.StatusIgnore, no, "", false},
+		{abi.PhaseHandleIn, abi.StatusOK, no, phx.StatusError, false},
+		{abi.PhaseHandleIn, abi.StatusStop, no, phx.StatusError, false},
+		{abi.PhaseHandleIn, abi.StatusError, ok, "", false},
+	} {
+		res, err := p.enter(c.phase, scripted(t, c.status, c.reply, step{opAssign, text("state")}))
+		if (err != nil) != c.fails || res.Reply.Status != c.want {
+			t.Errorf("%s returned %s after reply(%v): %+v, %v", c.phase, c.status, c.reply[1], res, err)
+		}
+		if c.status == abi.StatusError && res.Do != nil {
+			t.Errorf("%s returned ERROR and has effects: %+v", c.phase, res)
+		}
+	}
+}
+
+// TestEffectsInOrder: as they were called, the reply apart.
+func TestEffectsInOrder(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK,
+		step{opBroadcastFrom, text("a"), text(`{"n":1}`), 0},
+		step{opAssign, text("first")},
+		step{opReply, 1, text("[]"), 0},
+		step{opPush, text("b"), text("\x00\xff"), 1},
+		step{opBroadcast, text("c"), 0, 0, 0},
+		step{opAssign, 0, 0},
+		step{opAssign, text("last")},
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []channel.Effect{
+		channel.BroadcastFrom("a", object(t, `{"n":1}`)), channel.Assign([]byte("first")), channel.Push("b", phx.Bytes([]byte("\x00\xff"))),
+		channel.Broadcast("c", phx.Payload{}), channel.Assign(nil), channel.Assign([]byte("last")),
+	}
+	if len(res.Do) != len(want) {
+		t.Fatalf("%d effects, want %d", len(res.Do), len(want))
+	}
+	for i, got := range res.Do {
+		w := want[i]
+		if got.Kind() != w.Kind() || got.Event() != w.Event() || string(got.Assigns()) != string(w.Assigns()) ||
+			got.Payload().IsBinary() != w.Payload().IsBinary() || string(got.Payload().Data()) != string(w.Payload().Data()) {
+			t.Errorf("effect %d is %s %q %q %q", i, got.Kind(), got.Event(), got.Payload().Data(), got.Assigns())
+		}
+	}
+	if res.Reply.Status != phx.StatusError || string(res.Reply.Payload.Data()) != "[]" {
+		t.Errorf("the reply is %+v", res.Reply)
+	}
+}
+
+// TestEffectsAreCopies: a guest may use the same memory for the next effect.
+func TestEffectsAreCopies(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	put := func(b byte) step { return step{opFill, 64, int(b), 8} }
+	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK,
+		put('1'), step{opReply, 0, 64, 4, 0}, step{opAssign, 64, 4}, step{opPush, 64, 4, 64, 4, 1}, put('2')))
+	if err != nil || string(res.Reply.Payload.Data()) != "1111" || string(res.Do[0].Assigns()) != "1111" ||
+		res.Do[1].Event() != "1111" || string(res.Do[1].Payload().Data()) != "1111" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	p.memory(t, 0, 4, put('3')) // the next call on the same instance
+	if string(res.Reply.Payload.Data()) != "1111" || string(res.Do[1].Payload().Data()) != "1111" {
+		t.Errorf("the next call changed %+v", res)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	limits := Limits{Effects: 3, EffectBytes: 1000, Assigns: 100, Payload: 600}
+	p := served(t, "puppet", limits)
+	bytesOf := func(n int) text { return text(strings.Repeat("x", n)) }
+	push := func(n int) step { return step{opPush, text("e"), bytesOf(n), 1} }
+	for _, c := range []struct {
+		name  string
+		limit string // empty: allowed
+		steps []step
+	}{
+		{"as many effects as allowed", "", []step{push(0), push(0), {opAssign, text("")}}},
+		{"one effect too many", "too_many_effects", []step{push(0), push(0), push(0), push(0)}},
+		{"a reply is no effect", "", []step{push(0), push(0), push(0), {opReply, 0, text("{}"), 0}}},
+		{"an assign is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opAssign, text("")}}},
+		{"the largest payload", "", []step{push(600)}},
+		{"a payload too large", "payload_too_large", []step{push(601)}},
+		{"a reply too large", "payload_too_large", []step{{opReply, 0, bytesOf(601), 1}}},
+		{"as many bytes as allowed", "", []step{push(500), push(500)}},
+		{"a byte too many", "too_many_effects", []step{push(500), push(501)}},
+		{"the reply counts", "too_many_effects", []step{push(500), {opReply, 0, bytesOf(501), 1}}},
+		{"assigns count", "too_many_effects", []step{push(600), push(399), {opAssign, bytesOf(2)}}},
+		{"the largest assigns", "", []step{{opAssign, bytesOf(100)}}},
+		{"assigns too large", "assigns_too_large", []step{{opAssign, bytesOf(101)}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, c.steps...))
+			if c.limit == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantFailure(t, res, err, "LimitError", "wasm: limit "+c.limit+" exceeded in handle_in: ")
+			wantPool(t, p, 0)
+		})
+	}
+
+	ev := event(t, `{"a":"`+strings.Repeat("x", 593)+`"}`)
+	if _, err := p.enter(abi.PhaseHandleIn, ev); ev.Payload.Len() != 601 || !isRefusal(err, phx.ReasonPayloadTooLarge) {
+		t.Errorf("an event of %d bytes: %v", ev.Payload.Len(), err)
+	}
+	ev = event(t, `{"a":"`+strings.Repeat("x", 592)+`"}`)
+	if _, err := p.enter(abi.PhaseHandleIn, ev); err != nil {
+		t.Errorf("an event of %d bytes: %v", ev.Payload.Len(), err)
+	}
+}
+
+func isRefusal(err error, reason phx.Reason) bool {
+	var refusal *channel.Refusal
+	return errors.As(err, &refusal) && refusal.Reason == reason
+}
+
+func TestConfigGet(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	p, err := e.Compile(t.Context(), Module{
+		Name: "puppet@3", Tenant: "acme", Binary: guest(t, "served/puppet"), Limits: Limits{Assigns: 111, Payload: 22222, Effects: 33},
+		Settings: map[string]string{"greeting": "hello", "empty": ""},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean := step{opFill, 64, int('.'), 16}
+	for _, c := range []struct {
+		key  string
+		room int
+		n    int32
+		want string
+	}{
+		{"greeting", 16, 5, "hello..."},
+		{"greeting", 5, 5, "hello..."},
+		{"greeting", 2, 5, "he......"},
+		{"greeting", 0, 5, "........"},
+		{"empty", 16, 0, "........"},
+		{"unknown", 16, -1, "........"},
+		{"Greeting", 16, -1, "........"},
+		{"chhost.plugin", 16, 8, "puppet@3"},
+		{"chhost.tenant", 16, 4, "acme...."},
+		{"chhost.assigns_max", 16, 3, "111....."},
+		{"chhost.payload_max", 16, 5, "22222..."},
+		{"chhost.effects_max", 16, 2, "33......"},
+	} {
+		get := step{opConfigGet, text(c.key), 64, c.room}
+		if n := int32(p.peek(t, get)); n != c.n {
+			t.Errorf("%s: the length is %d, want %d", c.key, n, c.n)
+		}
+		if got := string(p.memory(t, 64, 8, clean, get)); got != c.want {
+			t.Errorf("%s into %d bytes: %q, want %q", c.key, c.room, got, c.want)
+		}
+	}
+	for key, rule := range map[string]string{"": "1 to 255", strings.Repeat("k", 256): "1 to 255", "a\xff": "UTF-8", "a\nb": "control"} {
+		_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opConfigGet, text(key), 64, 16}))
+		wantContract(t, err, abi.PhaseHandleIn, "config_get", "key_ptr", rule)
+	}
+	// The room is checked whether or not there is anything to write.
+	_, err = p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opConfigGet, text("unknown"), 4 * wasmPage, 1}))
+	wantContract(t, err, abi.PhaseHandleIn, "config_get", "buf", "are not in the memory")
+}
+
+// TestReservedSettings: keys that start with "chhost." are the host's, also those
+// that it has not got.
+func TestReservedSettings(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	for _, key := range []string{"chhost.tenant", "chhost.later", "chhost."} {
+		_, err := e.Compile(t.Context(), Module{Name: "p", Binary: guest(t, "served/puppet"), Settings: map[string]string{"a": "", key: "x"}})
+		var refused *ModuleError
+		if err == nil || !strings.Contains(err.Error(), key) || errors.As(err, &refused) {
+			t.Errorf("an operator could define %s, or the module is at fault: %v", key, err)
+		}
+	}
+}

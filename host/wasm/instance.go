@@ -1,0 +1,386 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// instance is one running copy of a plugin's module. It serves one call at a
+// time and belongs to whoever took it out of the pool.
+type instance struct {
+	plugin   *Plugin
+	module   api.Module
+	memory   api.Memory
+	buffer   api.Function
+	funcs    [abi.PhaseHandleOut + 1]api.Function // by phase; nil where there is no such callback
+	declared declaration
+	clock    clock
+	stdout   *lineWriter
+	healthy  bool
+
+	region     uint32 // 8-aligned address of the region that events are written to
+	regionSize uint32
+
+	current call
+}
+
+// call is what a callback that is running has been given and has asked for.
+type call struct {
+	phase     abi.Phase
+	importing abi.Import // the import that is running
+	rule      *abi.Rule
+	ev        *channel.Event
+	effects   []channel.Effect
+	bytes     int
+	reply     channel.Reply
+}
+
+// callContext carries the instance to the imports: a type assertion is cheaper
+// than a look-up by key. It is made for each call, because the engine's goroutine
+// that watches for the deadline may look at it after the call has returned.
+type callContext struct {
+	context.Context
+	inst *instance
+}
+
+// rules are those of every phase that a guest can be in.
+type rules [abi.PhaseHandleOut + 1]abi.Rule
+
+func phaseRules() *rules {
+	var r rules
+	for _, p := range abi.Phases() {
+		r[p] = abi.Row(p)
+	}
+	return &r
+}
+
+// instantiate starts an instance: _initialize, ch_abi_version, ch_callbacks,
+// ch_init, ch_buffer, in this order.
+func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
+	i := &instance{plugin: p, stdout: &lineWriter{log: p.log}}
+	i.clock.start(p.engine.now())
+	config := i.clock.configure(wazero.NewModuleConfig()).
+		WithName(""). // a name would let other modules import from this one
+		WithStartFunctions().
+		WithEnv("GOMEMLIMIT", fmt.Sprint(p.limits.Memory/4*3)).
+		WithStdout(i.stdout).WithStderr(i.stdout).
+		WithRandSource(newRandom())
+	module, err := p.code.runtime.InstantiateModule(ctx, p.code.module, config)
+	if err != nil {
+		return nil, fmt.Errorf("instantiate: %w", err)
+	}
+	i.module = module
+	i.memory = module.ExportedMemory(abi.MemoryExport)
+	i.healthy = true
+	if err := i.start(ctx); err != nil {
+		i.destroy()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (i *instance) start(ctx context.Context) error {
+	if _, err := i.setup(ctx, "_initialize"); err != nil {
+		return err
+	}
+	version, err := i.setup(ctx, "ch_abi_version")
+	if err != nil {
+		return err
+	}
+	if version>>16 != abi.Major || version&0xffff > abi.Minor {
+		return fmt.Errorf("ch_abi_version returned %d.%d: this host serves %d.0 to %d.%d", version>>16, version&0xffff, abi.Major, abi.Major, abi.Minor)
+	}
+	if err := i.findCallbacks(ctx); err != nil {
+		return err
+	}
+	if init := i.module.ExportedFunction("ch_init"); init != nil {
+		i.funcs[abi.PhaseInit] = init
+		status, err := i.enter(ctx, abi.PhaseInit, nil)
+		if err != nil {
+			return err
+		}
+		if status != abi.StatusOK {
+			return fmt.Errorf("ch_init returned %s: the plugin refuses to start, see its log", status)
+		}
+	}
+	i.buffer = i.module.ExportedFunction("ch_buffer")
+	ok, err := i.grow(ctx, abi.MinBuffer-abi.EventAlign) // asks for MinBuffer exactly
+	if err == nil && !ok {
+		err = fmt.Errorf("ch_buffer(%d) returned 0: the host needs at least as much", abi.MinBuffer)
+	}
+	return err
+}
+
+// setup calls a function that takes nothing, if it is there.
+func (i *instance) setup(ctx context.Context, name string) (uint32, error) {
+	f := i.module.ExportedFunction(name)
+	if f == nil {
+		return 0, nil
+	}
+	var stack [1]uint64
+	if err := i.run(ctx, abi.PhaseSetup, nil, f, stack[:]); err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return api.DecodeU32(stack[0]), nil
+}
+
+func (i *instance) findCallbacks(ctx context.Context) error {
+	exported := abi.Callback(0)
+	for _, f := range abi.Exports() {
+		if f.Callback == 0 {
+			continue
+		}
+		if fn := i.module.ExportedFunction(f.Name); fn != nil {
+			exported |= f.Callback
+			i.funcs[f.Phase] = fn
+		}
+	}
+	i.declared.callbacks = exported
+	if i.module.ExportedFunction("ch_callbacks") == nil {
+		return nil
+	}
+	bits, err := i.setup(ctx, "ch_callbacks")
+	if err != nil {
+		return err
+	}
+	declared := abi.Callback(bits)
+	var errs []error
+	if unknown := declared &^ abi.ServedCallbacks(); unknown != 0 {
+		errs = append(errs, fmt.Errorf("ch_callbacks returned %#x: the bits %#x are not served by this host", bits, uint32(unknown)))
+	}
+	for _, cb := range abi.Callbacks() {
+		if cb.Served() && declared&cb != 0 && exported&cb == 0 {
+			errs = append(errs, fmt.Errorf("ch_callbacks names %s, which is not exported", cb.Export()))
+		}
+		if abi.RequiredCallbacks()&cb != 0 && declared&cb == 0 {
+			errs = append(errs, fmt.Errorf("ch_callbacks leaves out %s, which is needed", cb.Export()))
+		}
+	}
+	i.declared.callbacks = declared
+	return errors.Join(errs...)
+}
+
+// grow asks the guest for a region of at least need bytes. It is false if the
+// guest has none; then the old region stays.
+func (i *instance) grow(ctx context.Context, need int) (bool, error) {
+	var stack [1]uint64
+	size := need + abi.EventAlign // room to round the address up
+	stack[0] = api.EncodeU32(uint32(size))
+	if err := i.run(ctx, abi.PhaseSetup, nil, i.buffer, stack[:]); err != nil {
+		return false, err
+	}
+	addr := api.DecodeU32(stack[0])
+	if addr == 0 {
+		return false, nil
+	}
+	if uint64(addr)+uint64(size) > uint64(i.memory.Size()) {
+		i.healthy = false
+		return false, &ContractError{Phase: abi.PhaseSetup, Rule: fmt.Sprintf("ch_buffer(%d) returned the address %d, and the memory ends at %d", size, addr, i.memory.Size())}
+	}
+	i.region = (addr + abi.EventAlign - 1) &^ (abi.EventAlign - 1)
+	i.regionSize = uint32(need)
+	return true, nil
+}
+
+// makeRoom gets a region for an event that needs more than there is. It asks for
+// more than that first, so that the next event does not ask again; a guest that
+// has not got as much may have enough.
+func (i *instance) makeRoom(ctx context.Context, need int) (bool, error) {
+	if ample := min(2*need, abi.EventSize+2*i.plugin.limits.Payload); ample > need {
+		if ok, err := i.grow(ctx, ample); err != nil || ok {
+			return ok, err
+		}
+	}
+	return i.grow(ctx, need)
+}
+
+// call runs a callback and returns what it decided and asked for.
+func (i *instance) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
+	i.clock.start(ev.Now)
+	ok, err := i.write(ctx, phase, ev)
+	if err != nil {
+		return channel.Result{}, err
+	}
+	if !ok {
+		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
+	}
+	status, err := i.enter(ctx, phase, ev)
+	c := i.current
+	i.current = call{}
+	if err != nil {
+		return channel.Result{}, err
+	}
+	switch {
+	case status == abi.StatusError && phase == abi.PhaseJoin:
+		return channel.Result{Status: channel.StatusError, Reply: c.reply}, nil
+	case status == abi.StatusError, status == abi.StatusIgnore:
+		return channel.Result{Status: channel.Status(status)}, nil
+	}
+	return channel.Result{Status: channel.Status(status), Do: c.effects, Reply: c.reply}, nil
+}
+
+// enter calls the function of a phase and checks its status.
+func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event) (abi.Status, error) {
+	var stack [1]uint64
+	stack[0] = api.EncodeU32(i.region)
+	if err := i.run(ctx, phase, ev, i.funcs[phase], stack[:]); err != nil {
+		return 0, err
+	}
+	status := abi.Status(api.DecodeI32(stack[0]))
+	rule := ""
+	switch replied := i.current.reply.Status; {
+	case !i.current.rule.Statuses.Has(status):
+		rule = fmt.Sprintf("status %d was returned: allowed are %v", status, i.current.rule.Statuses.List())
+	case phase == abi.PhaseJoin && status == abi.StatusOK && replied == phx.StatusError:
+		rule = "OK was returned after a reply of status 1: the two must agree"
+	case phase == abi.PhaseJoin && status == abi.StatusError && replied == phx.StatusOK:
+		rule = "ERROR was returned after a reply of status 0: the two must agree"
+	}
+	if rule != "" {
+		i.healthy = false
+		return 0, &ContractError{Phase: phase, Rule: rule}
+	}
+	return status, nil
+}
+
+// run enters the guest. After an error the instance must not be used again.
+func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, f api.Function, stack []uint64) error {
+	i.current = call{phase: phase, rule: &i.plugin.rules[phase], ev: ev}
+	caller := ctx
+	if closeOnContextDone {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callbackTime)
+		defer cancel()
+	}
+	err := f.CallWithStack(&callContext{Context: ctx, inst: i}, stack)
+	i.stdout.flush()
+	if err == nil {
+		return nil
+	}
+	i.healthy = false
+	var contract *ContractError
+	var limit *LimitError
+	var exit *sys.ExitError
+	switch {
+	case errors.As(err, &contract):
+		return contract
+	case errors.As(err, &limit):
+		limit.Phase = phase
+		return limit
+	case errors.As(err, &exit) && caller.Err() != nil:
+		return fmt.Errorf("wasm: %s was ended by the host: %w", phase, context.Cause(caller))
+	case errors.As(err, &exit) && ctx.Err() != nil: // a guest's own proc_exit can have any code
+		return &LimitError{Phase: phase, Limit: "out_of_time", Detail: fmt.Sprintf("the callback ran for more than %v", callbackTime)}
+	}
+	return &TrapError{Phase: phase, Err: err}
+}
+
+// usable tells whether the instance may serve another call. The engine may have
+// closed it although the call returned well: just then its time was over.
+func (i *instance) usable() bool { return i.healthy && !i.module.IsClosed() }
+
+func (i *instance) destroy() {
+	i.healthy = false
+	_ = i.module.Close(context.Background()) // closing a module releases memory; it cannot fail
+}
+
+// write puts the event struct and what it points to into the guest's region. It
+// is false if the guest has no room.
+func (i *instance) write(ctx context.Context, phase abi.Phase, ev *channel.Event) (bool, error) {
+	payload := ev.Payload.Data()
+	if phase == abi.PhaseLeave {
+		payload = nil
+	}
+	need := abi.EventSize + len(ev.Topic) + len(ev.Event) + len(payload) + len(ev.Assigns) + len(ev.SocketAssigns)
+	if uint32(need) > i.regionSize {
+		if ok, err := i.makeRoom(ctx, need); err != nil || !ok {
+			return false, err
+		}
+	}
+	region, ok := i.memory.Read(i.region, uint32(need))
+	if !ok {
+		i.healthy = false
+		return false, &ContractError{Phase: phase, Rule: "the region of ch_buffer is no longer in the memory"}
+	}
+	var flags, ref uint32
+	if ev.Payload.IsBinary() {
+		flags |= abi.FlagBinary
+	}
+	if ev.WantsReply {
+		flags |= abi.FlagWantsReply
+		ref = 1
+	}
+	if ev.Self {
+		flags |= abi.FlagSelf
+	}
+	le := binary.LittleEndian
+	le.PutUint32(region[abi.OffsetSize:], abi.EventSize)
+	le.PutUint32(region[abi.OffsetFlags:], flags)
+	at := uint32(abi.EventSize)
+	put := func(offset, n int) []byte {
+		le.PutUint32(region[offset:], i.region+at)
+		le.PutUint32(region[offset+4:], uint32(n))
+		room := region[at : at+uint32(n)]
+		at += uint32(n)
+		return room
+	}
+	copy(put(abi.OffsetTopic, len(ev.Topic)), ev.Topic)
+	copy(put(abi.OffsetEvent, len(ev.Event)), ev.Event)
+	copy(put(abi.OffsetPayload, len(payload)), payload)
+	copy(put(abi.OffsetAssigns, len(ev.Assigns)), ev.Assigns)
+	copy(put(abi.OffsetSocketAssigns, len(ev.SocketAssigns)), ev.SocketAssigns)
+	le.PutUint64(region[abi.OffsetNowMS:], uint64(ev.Now.UnixMilli()))
+	le.PutUint64(region[abi.OffsetChannel:], ev.Channel)
+	le.PutUint32(region[abi.OffsetKind:], uint32(ev.Leave))
+	le.PutUint32(region[abi.OffsetRef:], ref)
+	return true, nil
+}
+
+// sameBytes compares what the guest hands over with the host's own copy of the
+// event's payload: the guest's memory proves nothing.
+func (c *call) sameBytes(data []byte) bool {
+	return c.ev != nil && len(data) == c.ev.Payload.Len() && bytes.Equal(data, c.ev.Payload.Data())
+}
+
+// clock is the guest's: it starts at the event's time and advances only by what
+// the guest sleeps, which takes no time.
+type clock struct {
+	now      time.Time
+	slept    time.Duration
+	lastMono int64
+}
+
+func (c *clock) start(now time.Time) { c.now, c.slept = now, 0 }
+
+func (c *clock) time() time.Time { return c.now.Add(c.slept) }
+
+func (c *clock) configure(config wazero.ModuleConfig) wazero.ModuleConfig {
+	return config.
+		WithWalltime(func() (int64, int32) {
+			t := c.time()
+			return t.Unix(), int32(t.Nanosecond())
+		}, sys.ClockResolution(time.Millisecond)).
+		WithNanotime(func() int64 {
+			// The host's clock may be set back; a monotonic clock may not.
+			c.lastMono = max(c.lastMono, c.time().UnixNano())
+			return c.lastMono
+		}, sys.ClockResolution(time.Millisecond)).
+		WithNanosleep(func(ns int64) {
+			c.slept += time.Duration(max(ns, 0))
+			if c.slept > maxSleep || c.slept < 0 {
+				panic(&LimitError{Limit: "sleep", Detail: fmt.Sprintf("a callback may sleep %v in all", maxSleep)})
+			}
+		})
+}

@@ -1,0 +1,485 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// TestEventStruct lets the guest send back the event as it finds it in its
+// memory, and reads it by the table's offsets.
+func TestEventStruct(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	const all = 512
+	sendBack := program(abi.StatusOK, step{opReply, 0, puppetEvent, all, abi.PayloadBinary})
+	full := channel.Event{
+		Topic: "räume:1", Event: "new:msg", Payload: object(t, `{"body":"☃"}`), Assigns: sendBack, SocketAssigns: []byte(`{"sub":"jo"}`),
+		Now: time.UnixMilli(1_767_225_600_123).Add(999 * time.Microsecond), Channel: 1<<53 - 1,
+	}
+	with := func(f func(*channel.Event)) *channel.Event {
+		ev := full
+		f(&ev)
+		return &ev
+	}
+	for _, c := range []struct {
+		name             string
+		phase            abi.Phase
+		ev               *channel.Event
+		flags, kind, ref uint32
+		payload          string
+	}{
+		{"handle_in", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.WantsReply = true }), abi.FlagWantsReply, 0, 1, `{"body":"☃"}`},
+		{"no reply", abi.PhaseHandleIn, with(func(*channel.Event) {}), 0, 0, 0, `{"body":"☃"}`},
+		{"join", abi.PhaseJoin, with(func(ev *channel.Event) { ev.Event, ev.WantsReply = "", true }), abi.FlagWantsReply, 0, 1, `{"body":"☃"}`},
+		{"no params", abi.PhaseJoin, with(func(ev *channel.Event) { ev.Payload = phx.Payload{} }), 0, 0, 0, "{}"},
+		{"binary", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Payload = phx.Bytes([]byte("\x00\xff")) }), abi.FlagBinary, 0, 0, "\x00\xff"},
+		{"no bytes", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Payload = phx.Bytes(nil) }), abi.FlagBinary, 0, 0, ""},
+		{"no socket assigns", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.SocketAssigns = nil }), 0, 0, 0, `{"body":"☃"}`},
+		{"before 1970", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Now = time.UnixMilli(-5) }), 0, 0, 0, `{"body":"☃"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res, err := p.enter(c.phase, c.ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkEvent(t, res.Reply.Payload.Data(), c.ev, c.flags, c.kind, c.ref, c.payload)
+		})
+	}
+	t.Run("handle_out", func(t *testing.T) {
+		ev := with(func(ev *channel.Event) { ev.Self = true })
+		ev.Assigns = program(abi.StatusPass, step{opPush, text("e"), puppetEvent, all, abi.PayloadBinary})
+		res, err := p.enter(abi.PhaseHandleOut, ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEvent(t, res.Do[0].Payload().Data(), ev, abi.FlagSelf, 0, 0, `{"body":"☃"}`)
+	})
+	for kind := channel.LeaveLeft; kind <= channel.LeaveKicked; kind++ {
+		t.Run(fmt.Sprintf("leave %s", abi.LeaveKind(kind)), func(t *testing.T) {
+			ev := with(func(ev *channel.Event) { ev.Event, ev.Payload, ev.Leave = "", phx.Payload{}, kind })
+			ev.Assigns = program(abi.StatusOK, step{opPush, text("e"), puppetEvent, all, abi.PayloadBinary})
+			res, err := p.enter(abi.PhaseLeave, ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkEvent(t, res.Do[0].Payload().Data(), ev, 0, uint32(kind), 0, "")
+		})
+	}
+}
+
+// checkEvent compares memory from the event's address on with what should be there.
+func checkEvent(t *testing.T, memory []byte, ev *channel.Event, flags, kind, ref uint32, payload string) {
+	t.Helper()
+	le := binary.LittleEndian
+	values := map[string]uint64{
+		"size": abi.EventSize, "flags": uint64(flags), "kind": uint64(kind), "ref": uint64(ref),
+		"now_ms": uint64(ev.Now.UnixMilli()), "channel": ev.Channel,
+	}
+	texts := map[string]string{
+		"topic": ev.Topic, "event": ev.Event, "payload": payload, "assigns": string(ev.Assigns), "socket_assigns": string(ev.SocketAssigns),
+	}
+	for _, f := range abi.Fields() {
+		number := uint64(le.Uint32(memory[f.Offset:]))
+		if f.Type.Size() == 8 {
+			number = le.Uint64(memory[f.Offset:])
+		}
+		switch f.Type {
+		case abi.FieldAddress:
+			if number == 0 {
+				t.Errorf("%s is address 0", f.Name)
+			}
+			at, n := number-puppetEvent, uint64(le.Uint32(memory[f.Offset+4:]))
+			if got := string(memory[at : at+n]); got != texts[f.Name] {
+				t.Errorf("%s is %q, want %q", f.Name, got, texts[f.Name])
+			}
+			delete(texts, f.Name)
+		case abi.FieldLength:
+		default:
+			if want, ok := values[f.Name]; !ok || number != want {
+				t.Errorf("%s is %d, want %d", f.Name, number, want)
+			}
+			delete(values, f.Name)
+		}
+	}
+	if len(texts)+len(values) > 0 {
+		t.Errorf("these are not in the table: %v %v", texts, values)
+	}
+}
+
+// TestPassingOn: the bytes of the event's payload are sent as they came, without
+// a copy and without being checked again, wherever in its memory the guest has
+// them, and BINARY is inherited.
+func TestPassingOn(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	address := func(ev *channel.Event) int { return puppetEvent + abi.EventSize + len(ev.Topic) + len(ev.Event) }
+	for _, c := range []struct {
+		name    string
+		payload phx.Payload
+		flags   int
+		binary  bool
+	}{
+		{"object", object(t, `{"body":"hi"}`), 0, false},
+		{"bytes", phx.Bytes([]byte("\x00\x01\xff")), 0, true},
+		{"bytes, flagged", phx.Bytes([]byte("\x00\x01\xff")), 1, true},
+		{"bytes that are JSON", phx.Bytes([]byte(`{"a":1}`)), 0, true},
+		{"object, flagged", object(t, `{"body":"hi"}`), 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ev := event(t, "{}")
+			ev.Payload = c.payload
+			n := c.payload.Len()
+			at := address(ev)
+			ev.Assigns = program(abi.StatusOK,
+				step{opPush, text("e"), at, n, c.flags},
+				step{opCopy, 64, at, n}, step{opFill, at, 0, n}, // the guest spoils the event
+				step{opBroadcast, text("e"), 64, n, c.flags},
+				step{opReply, 0, 64, n, c.flags})
+			res, err := p.enter(abi.PhaseHandleIn, ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, got := range []phx.Payload{res.Do[0].Payload(), res.Do[1].Payload(), res.Reply.Payload} {
+				if got.IsBinary() != c.binary || &got.Data()[0] != &ev.Payload.Data()[0] || got.Len() != n {
+					t.Errorf("payload %d: binary %v, the host's own bytes %v", i, got.IsBinary(), &got.Data()[0] == &ev.Payload.Data()[0])
+				}
+			}
+		})
+	}
+
+	t.Run("the event's name", func(t *testing.T) {
+		ev := event(t, "{}")
+		ev.Assigns = program(abi.StatusOK, step{opPush, puppetEvent + abi.EventSize + len(ev.Topic), len(ev.Event), 0, 0, 0})
+		res, err := p.enter(abi.PhaseHandleIn, ev)
+		if err != nil || res.Do[0].Event() != "new:msg" {
+			t.Errorf("got %+v, %v", res, err)
+		}
+	})
+}
+
+// TestOverwrittenEvent: the guest's memory proves nothing. What it made of the
+// event is judged like anything else that it sends.
+func TestOverwrittenEvent(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	payloadAt := func(ev *channel.Event) int { return puppetEvent + abi.EventSize + len(ev.Topic) + len(ev.Event) }
+	run := func(payload phx.Payload, n int, spoil func(at int) step) (channel.Result, error) {
+		ev := event(t, "{}")
+		ev.Payload = payload
+		ev.Assigns = program(abi.StatusOK, spoil(payloadAt(ev)), step{opPush, text("e"), payloadAt(ev), n, 0})
+		return p.enter(abi.PhaseHandleIn, ev)
+	}
+	last := func(b rune) func(int) step { return func(at int) step { return step{opFill, at + 5, int(b), 1} } }
+
+	original := object(t, `{"a":1}`)
+	res, err := run(original, 7, last('2'))
+	if err != nil || string(res.Do[0].Payload().Data()) != `{"a":2}` || string(original.Data()) != `{"a":1}` {
+		t.Errorf("another object: %+v, %v; the host's own is %s", res, err, original.Data())
+	}
+	_, err = run(original, 7, last('!'))
+	wantContract(t, err, abi.PhaseHandleIn, "push", "ptr", "not one JSON value")
+
+	// Bytes that were changed are no longer the event's, so BINARY is not inherited.
+	res, err = run(phx.Bytes([]byte(`{"a":1}`)), 7, last('2'))
+	if err != nil || res.Do[0].Payload().IsBinary() {
+		t.Errorf("changed bytes: %+v, %v", res, err)
+	}
+	_, err = run(phx.Bytes([]byte("1234567")), 7, last('!'))
+	wantContract(t, err, abi.PhaseHandleIn, "push", "ptr", "not one JSON value")
+
+	// A guest that writes other addresses and lengths into the struct only fools itself.
+	ev := event(t, "{}")
+	ev.Assigns = program(abi.StatusOK,
+		step{opFill, puppetEvent, 0xff, abi.EventSize}, step{opPush, text("e"), payloadAt(ev), 2, 0})
+	if res, err := p.enter(abi.PhaseHandleIn, ev); err != nil || string(res.Do[0].Payload().Data()) != "{}" {
+		t.Errorf("a spoilt struct: %+v, %v", res, err)
+	}
+	if got := p.memory(t, puppetEvent, 4); binary.LittleEndian.Uint32(got) != abi.EventSize {
+		t.Errorf("the next event's size is %x", got)
+	}
+}
+
+func TestBufferThatIsFixed(t *testing.T) {
+	p := served(t, "buffer_fixed", Limits{})
+	others := abi.EventSize + len("rooms:lobby") + len("new:msg") + len("{}")
+	var first *instance
+	for _, c := range []struct {
+		payload int
+		refused bool
+	}{
+		{100, false},
+		{5_000, false},  // twice as much fits
+		{11_000, false}, // twice as much does not fit, but this does
+		{12_000 - 8 - others, false},
+		{12_000 - 8 - others + 1, true},
+		{100_000, true},
+		{100, false},
+		{11_000, false},
+	} {
+		ev := event(t, `{"a":"`+strings.Repeat("x", c.payload-8)+`"}`)
+		res, err := p.enter(abi.PhaseHandleIn, ev)
+		switch {
+		case c.refused && !isRefusal(err, phx.ReasonPayloadTooLarge):
+			t.Errorf("%d bytes: %+v, %v", c.payload, res, err)
+		case !c.refused && (err != nil || res.Reply.Payload.Len() != c.payload):
+			t.Errorf("%d bytes: %v", c.payload, err)
+		}
+		idle := p.waiting()
+		if len(idle) != 1 || first != nil && idle[0] != first {
+			t.Fatalf("%d bytes: the instance does not live on", c.payload)
+		}
+		first = idle[0]
+	}
+}
+
+func TestBufferThatMoves(t *testing.T) {
+	p := served(t, "buffer_moves", Limits{})
+	var regions []uint32
+	for _, n := range []int{10, 5_000, 20, 20_000, 100_000, 30, 262_144} {
+		ev := event(t, `{"a":"`+strings.Repeat("x", n-8)+`"}`)
+		res, err := p.enter(abi.PhaseHandleIn, ev)
+		if err != nil || &res.Reply.Payload.Data()[0] != &ev.Payload.Data()[0] {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if at := p.waiting()[0].region; !slices.Contains(regions, at) {
+			regions = append(regions, at)
+		}
+	}
+	if len(regions) < 4 {
+		t.Errorf("the region was at %d: it did not move", regions)
+	}
+}
+
+// TestBufferIsNotAskedForEachEvent: a larger event makes room for the next one.
+func TestBufferIsNotAskedForEachEvent(t *testing.T) {
+	p := served(t, "buffer_moves", Limits{})
+	regions := make(map[uint32]bool)
+	for n := 10; n < 200_000; n += 500 {
+		if _, err := p.enter(abi.PhaseHandleIn, event(t, `{"a":"`+strings.Repeat("x", n-8)+`"}`)); err != nil {
+			t.Fatal(err)
+		}
+		regions[p.waiting()[0].region] = true
+	}
+	if len(regions) > 8 {
+		t.Errorf("ch_buffer was called %d times", len(regions))
+	}
+}
+
+// TestClock: a guest's clocks stand still at the event's time, except for what it
+// sleeps, which takes no time.
+func TestClock(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	const realtime, monotonic = 0, 1
+	ns := func(clock int, before ...step) int64 {
+		t.Helper()
+		return int64(binary.LittleEndian.Uint64(p.memory(t, 64, 8, append(before, step{opClock, clock, 64})...)))
+	}
+	// A subscription: kind 0 at 8, the timeout at 24.
+	sleep := func(d time.Duration) []step {
+		return []step{{opFill, 128, 0, 48}, {opPoke, 128 + 24, uint32(d)}, {opPoke, 128 + 28, uint32(d >> 32)}, {opPoll, 128, 256, 1, 512}}
+	}
+	want := start().UnixNano()
+	if got := ns(realtime); got != want {
+		t.Errorf("the clock shows %d, want %d", got, want)
+	}
+	if got := ns(realtime, step{opClock, realtime, 64}, step{opRandom, 1024, 1024}); got != want {
+		t.Errorf("the clock moved to %d within a callback", got)
+	}
+	began := time.Now()
+	if got := ns(realtime, sleep(9*time.Second)...); got != want+int64(9*time.Second) {
+		t.Errorf("after a sleep of 9 s the clock shows %v more", time.Duration(got-want))
+	}
+	if got := ns(realtime, append(sleep(4*time.Second), sleep(6*time.Second)...)...); got != want+int64(10*time.Second) {
+		t.Errorf("after 4 s and 6 s the clock shows %v more", time.Duration(got-want))
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("sleeping took %v", d)
+	}
+	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, append(sleep(10*time.Second), sleep(1)...)...))
+	wantFailure(t, res, err, "LimitError", "wasm: limit sleep exceeded in handle_in: a callback may sleep 10s in all")
+
+	// The monotonic clock of an instance never goes back, whatever the host's does.
+	early := ns(monotonic)
+	ev := scripted(t, abi.StatusOK, step{opClock, monotonic, 64}, step{opReply, 0, 64, 8, 1})
+	ev.Now = start().Add(-time.Hour)
+	res, err = p.enter(abi.PhaseHandleIn, ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if late := int64(binary.LittleEndian.Uint64(res.Reply.Payload.Data())); late < early {
+		t.Errorf("the monotonic clock went back by %v", time.Duration(early-late))
+	}
+}
+
+// TestSurroundings: a guest finds no arguments, no input, no files, and only the
+// variable that the host sets.
+func TestSurroundings(t *testing.T) {
+	p := served(t, "puppet", Limits{Memory: 8 << 20})
+	le := binary.LittleEndian
+	sizes := p.memory(t, 64, 8, step{opEnvironSizes, 64, 68})
+	want := "GOMEMLIMIT=6291456\x00"
+	if n, size := le.Uint32(sizes), le.Uint32(sizes[4:]); n != 1 || int(size) != len(want) {
+		t.Errorf("the environment has %d variables, %d bytes", n, size)
+	}
+	if got := string(p.memory(t, 128, len(want), step{opEnviron, 64, 128})); got != want {
+		t.Errorf("the environment is %q", got)
+	}
+	if got := p.memory(t, 64, 8, step{opFill, 64, 1, 8}, step{opArgsSizes, 64, 68}); !bytes.Equal(got, make([]byte, 8)) {
+		t.Errorf("the arguments' sizes are %x", got)
+	}
+	read := []step{{opPoke, 64, 128}, {opPoke, 68, 100}, {opPoke, 72, 99}, {opRead, 0, 64, 1, 72}}
+	if got := p.memory(t, 72, 4, read...); p.peek(t, read...) != 0 || le.Uint32(got) != 0 {
+		t.Errorf("reading gave %d bytes", le.Uint32(got))
+	}
+	for _, fd := range []int{3, 4} { // 0 to 2 are the standard ones
+		if errno := p.peek(t, step{opPrestat, fd, 64}); errno == 0 {
+			t.Errorf("descriptor %d is a directory", fd)
+		}
+	}
+}
+
+// TestNamedModule: the name that a module gives itself is used in stack traces
+// and for nothing else.
+func TestNamedModule(t *testing.T) {
+	p := served(t, "named", Limits{Instances: 2})
+	for _, inst := range p.hold(t, 2) {
+		defer p.put(inst)
+		if name := inst.module.Name(); name != "" {
+			t.Errorf("an instance is called %q", name)
+		}
+		if _, err := inst.call(t.Context(), abi.PhaseJoin, event(t, "{}")); err != nil {
+			t.Error(err)
+		}
+		_, err := inst.call(t.Context(), abi.PhaseHandleIn, event(t, "{}"))
+		var trap *TrapError
+		if !errors.As(err, &trap) || trap.Phase != abi.PhaseHandleIn || !strings.Contains(err.Error(), "where_it_happens") {
+			t.Errorf("the trap is %v", err)
+		}
+	}
+}
+
+func TestDeclarations(t *testing.T) {
+	var log logBuffer
+	e := newTestEngine(t, Config{Logger: log.logger()})
+	p, err := e.Compile(t.Context(), Module{Name: "settings@1", Binary: guest(t, "served/settings"), Settings: map[string]string{"greeting": "hello"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.Traits()
+	if got.Name != "settings@1" || got.Callbacks != channel.CallbackJoin|channel.CallbackHandleOut || !got.AcceptBinary ||
+		!slices.Equal(slices.Sorted(maps.Keys(got.Intercepts)), []string{"user", "user:joined"}) {
+		t.Errorf("the traits are %+v", got)
+	}
+	levels := []string{"DEBUG msg=user", "INFO msg=user", "WARN msg=user", "ERROR msg=hello", "INFO msg=joined"}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != len(levels) {
+		t.Fatalf("the log is\n%s", log.String())
+	}
+	for i, l := range lines {
+		if !strings.Contains(l, "level="+levels[i]) || !strings.Contains(l, "plugin=settings@1") || !strings.Contains(l, "tenant=default") {
+			t.Errorf("line %d is %s, want %s", i, l, levels[i])
+		}
+	}
+
+	all := served(t, "puppet", Limits{}).Traits()
+	every := channel.CallbackJoin | channel.CallbackLeave | channel.CallbackHandleIn | channel.CallbackHandleOut
+	if all.Callbacks != every || all.AcceptBinary || all.Intercepts != nil {
+		t.Errorf("without ch_callbacks and ch_init the traits are %+v", all)
+	}
+}
+
+// TestDeclarationEqual: no intercept at all means all events; it is not
+// the same as none.
+func TestDeclarationEqual(t *testing.T) {
+	some := func(names ...string) map[string]struct{} {
+		set := make(map[string]struct{})
+		for _, n := range names {
+			set[n] = struct{}{}
+		}
+		return set
+	}
+	is := declaration{callbacks: abi.CallbackJoin | abi.CallbackLeave, intercepts: some("a")}
+	for i, c := range []struct {
+		d    declaration
+		want bool
+	}{
+		{is, true},
+		{declaration{callbacks: abi.CallbackJoin, intercepts: some("a")}, false},
+		{declaration{callbacks: is.callbacks, intercepts: some("b")}, false},
+		{declaration{callbacks: is.callbacks, intercepts: some("a", "b")}, false},
+		{declaration{callbacks: is.callbacks}, false},
+		{declaration{callbacks: is.callbacks, intercepts: some()}, false},
+		{declaration{callbacks: is.callbacks, intercepts: some("a"), acceptBinary: true}, false},
+	} {
+		traits := is.traits("x")
+		if got := c.d.equal(&traits); got != c.want {
+			t.Errorf("case %d: %v", i, got)
+		}
+	}
+	none, all := declaration{callbacks: abi.CallbackJoin, intercepts: some()}, declaration{callbacks: abi.CallbackJoin}
+	traits := all.traits("x")
+	if none.equal(&traits) {
+		t.Error("intercepting nothing equals intercepting everything")
+	}
+}
+
+// TestCancelledCall: whoever ends a call from outside hears of it as such; it is
+// no fault of the guest's.
+func TestCancelledCall(t *testing.T) {
+	gate := newGate()
+	e := newTestEngine(t, Config{Logger: slog.New(gate)})
+	p := compile(t, e, "served/puppet", Limits{})
+	inst := p.waiting()[0]
+	stopped := errors.New("the node stops")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := p.HandleIn(ctx, scripted(t, abi.StatusOK, gate.step(), step{opPush, text("e"), text("{}"), 0}))
+		result <- err
+	}()
+	<-gate.arrived
+	cancel(stopped)
+	eventually(t, "the engine sees that the context has ended", func() bool { return inst.module.IsClosed() })
+	close(gate.pass)
+	err := <-result
+	var trap *TrapError
+	if !errors.Is(err, stopped) || errors.As(err, &trap) {
+		t.Errorf("got %v (%T)", err, err)
+	}
+	wantPool(t, p, 0)
+
+	// A context that has ended already: the guest is not entered.
+	if _, err := p.HandleIn(ctx, scripted(t, abi.StatusOK)); !errors.Is(err, stopped) && !isRefusal(err, phx.ReasonUnavailable) {
+		t.Errorf("with a dead context: %v", err)
+	}
+	if _, err := p.HandleIn(t.Context(), scripted(t, abi.StatusOK)); err != nil {
+		t.Errorf("the next call: %v", err)
+	}
+	wantPool(t, p, 1)
+}
+
+// TestReader compares the reader of sections with the number that was written.
+func TestReader(t *testing.T) {
+	same := func(n uint32, rest []byte) bool {
+		r := reader{append(binary.AppendUvarint(nil, uint64(n)), rest...)}
+		return r.uint() == n && bytes.Equal(r.data, rest)
+	}
+	if err := quick.Check(same, nil); err != nil {
+		t.Error(err)
+	}
+	r := reader{[]byte{1, 2}}
+	if string(r.take(0xffffffff)) != "\x01\x02" || r.byte() != 0 || r.uint() != 0 || len(r.take(3)) != 0 {
+		t.Error("beyond its end the reader reads something")
+	}
+}

@@ -1,0 +1,81 @@
+package wasm
+
+import (
+	"runtime"
+	"time"
+)
+
+// Limits bound what a plugin may use. The zero value of a field is its default.
+type Limits struct {
+	// Memory is the linear memory of one instance in bytes, rounded down to
+	// pages of 64 KiB, and less than 4 GiB. Default 64 MiB.
+	Memory int
+	// Instances is how many callbacks of the plugin may run at once. Default
+	// twice GOMAXPROCS.
+	Instances int
+	// Wait is how long an event waits for an instance before it is answered
+	// "busy". Default 2 s.
+	Wait time.Duration
+	// Payload is the size in bytes of one payload, in either direction. Default
+	// 256 KiB.
+	Payload int
+	// Effects is how many effects one callback may ask for. Default 256.
+	Effects int
+	// EffectBytes is how large the effects of one callback may be together.
+	// Default 1 MiB.
+	EffectBytes int
+	// Assigns is the size in bytes of a channel's assigns. Default 16 KiB.
+	Assigns int
+	// LogLine is the length in bytes after which a line of the log is cut.
+	// Default 1 KiB.
+	LogLine int
+	// LogLines is how many lines the plugin may log in a second; the others are
+	// counted, and the count is logged. Default 100.
+	LogLines int
+}
+
+const wasmPage = 64 << 10
+
+func (l Limits) withDefaults() Limits {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&l.Memory, 64<<20)
+	set(&l.Instances, 2*runtime.GOMAXPROCS(0))
+	set(&l.Payload, 256<<10)
+	set(&l.Effects, 256)
+	set(&l.EffectBytes, 1<<20)
+	set(&l.Assigns, 16<<10)
+	set(&l.LogLine, 1<<10)
+	set(&l.LogLines, 100)
+	if l.Wait <= 0 {
+		l.Wait = 2 * time.Second
+	}
+	return l
+}
+
+// pages is the memory's limit in the engine's unit. One page less than there can
+// be, so that the size of a memory fits into 32 bits.
+func (l Limits) pages() uint32 { return uint32(min(l.Memory/wasmPage, 1<<16-1)) }
+
+// Until fuel is metered, this one constant turns on the engine's own way of
+// ending a callback that does not return: it costs about a microsecond a call
+// and slows loops down, and it does not stop recursion that never traps.
+const closeOnContextDone = true
+
+// callbackTime is how long a callback may run while closeOnContextDone is on.
+const callbackTime = 2 * time.Second
+
+// maxModule is the size in bytes of the largest module that is looked at.
+const maxModule = 16 << 20
+
+// maxSleep is how long a guest may sleep in one callback; its clock advances and
+// no time passes.
+const maxSleep = 10 * time.Second
+
+// maxOutput is how many bytes a guest may write to its standard output and error
+// in one callback. Beyond it, fd_write fails: a guest can name the same memory
+// millions of times in one call, which nothing could interrupt.
+const maxOutput = 1 << 20

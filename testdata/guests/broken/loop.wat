@@ -1,0 +1,8 @@
+;; A callback that never returns; it is ended after two seconds.
+;; handle_in: LimitError: limit out_of_time exceeded in handle_in
+(module
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (loop $again (br $again)) (i32.const 0)))

@@ -1,0 +1,7 @@
+;; ch_buffer has no room from the start.
+;; refused: the trial instance failed: ch_buffer(4096) returned 0: the host needs at least as much
+(module
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 0))
+  (func (export "join") (param i32) (result i32) (i32.const 0)))

@@ -1,0 +1,8 @@
+;; ch_init never returns; it is ended after two seconds.
+;; refused: the trial instance failed: wasm: limit out_of_time exceeded in ch_init
+(module
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "ch_init") (result i32) (loop $again (br $again)) (i32.const 0)))

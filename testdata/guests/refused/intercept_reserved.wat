@@ -1,0 +1,12 @@
+;; The host's own events are not intercepted.
+;; refused: the trial instance failed: wasm: contract broken in ch_init: intercept, argument event_ptr: the event phx_close belongs to the host
+(module
+  (import "chhost_v1" "intercept" (func $intercept (param i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (data (i32.const 0) "phx_close")
+  (func (export "ch_init") (result i32)
+    (call $intercept (i32.const 0) (i32.const 9))
+    (i32.const 0)))

@@ -1,0 +1,15 @@
+;; 65 names.
+;; refused: the trial instance failed: wasm: contract broken in ch_init: intercept: more than 64 events
+(module
+  (import "chhost_v1" "intercept" (func $intercept (param i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "ch_init") (result i32) (local $i i32)
+    (loop $next
+      (i32.store8 (i32.const 0) (i32.add (i32.const 33) (local.get $i)))
+      (call $intercept (i32.const 0) (i32.const 1))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const 65))))
+    (i32.const 0)))

@@ -1,0 +1,8 @@
+;; A function has the name of the memory.
+;; refused: export "memory" is missing
+(module
+  (memory 1)
+  (func (export "memory"))
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0)))

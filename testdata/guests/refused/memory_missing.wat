@@ -1,0 +1,6 @@
+;; A guest without a memory.
+;; refused: export "memory" is missing: expected the module's own memory
+(module
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0)))

@@ -1,0 +1,7 @@
+;; A memory of 64 MiB and a page; the limit is 64 MiB.
+;; refused: the module is not valid WebAssembly: section memory: min 1025 pages (64 Mi) over limit of 1024 pages (64 Mi)
+(module
+  (memory (export "memory") 1025)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0)))

@@ -1,0 +1,8 @@
+;; handle_in returns a status.
+;; refused: export "handle_in" has the type (i32) -> (): expected (i32) -> i32
+(module
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32)))
