@@ -1,0 +1,384 @@
+// Package socket multiplexes one client connection over its channels; it owns
+// the outbox.
+//
+// A transport gives a [Socket] the frames that the client sent
+// ([Socket.HandleFrame]) and writes the frames that [Socket.Next] returns; all
+// the rest of the protocol happens here and in the channels. Nothing that the
+// socket calls waits for the client, and no handler runs on the transport's
+// reader.
+package socket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxChannels = 100
+	DefaultOutbox      = 1 << 20
+	// maxInbox is how many bytes of a client's messages may wait in the mailboxes
+	// of all its channels before the reader pauses.
+	maxInbox = 1 << 20
+	// A client that sends so many malformed frames within the window is cut off.
+	maxInvalid    = 10
+	invalidWindow = 10 * time.Second
+	// overloadedRetry is what a client is told whose channel does not keep up.
+	overloadedRetry = time.Second
+)
+
+// Close codes of RFC 6455, section 7.4.1, and of the IANA registry, that the
+// host uses. Never 1000: some clients do not come back from it.
+const (
+	CloseGoingAway       = 1001
+	CloseNotUTF8         = 1007
+	ClosePolicyViolation = 1008
+	CloseTooBig          = 1009
+	CloseInternalError   = 1011
+	CloseServiceRestart  = 1012
+	CloseTryAgainLater   = 1013
+)
+
+// LeaveKind says why a socket's channels end. Transports know two reasons: the
+// connection ended, and the host is shutting down.
+type LeaveKind = channel.LeaveKind
+
+const (
+	LeaveClosed   = channel.LeaveClosed
+	LeaveShutdown = channel.LeaveShutdown
+)
+
+// ErrClosed is returned by [Socket.HandleFrame] after the socket has ended.
+var ErrClosed = errors.New("socket: closed")
+
+// Config is what a socket is made of. Env, Encoder, Route and Wake are needed.
+type Config struct {
+	// Env is what the socket's channels share with others.
+	Env *channel.Env
+	// Encoder is that of the transport and serializer. It should be shared with
+	// other sockets, so that broadcasts are encoded once.
+	Encoder *phx.Encoder
+	// Route finds the handler of a topic.
+	Route func(topic string) (channel.Handler, bool)
+	// Wake is called when frames wait and nobody is writing. The transport then
+	// calls Next until it returns nothing, on another goroutine: Wake must not
+	// block.
+	Wake func()
+	// Assigns is handed to handlers with every event. Default {}.
+	Assigns []byte
+	// MaxChannels is how many topics the client may join. Default 100.
+	MaxChannels int
+	// Outbox is how many bytes may wait for the client, where each frame counts
+	// for 24 more than it has; one more and the connection is closed with code
+	// 1013. Default 1 MiB.
+	Outbox int
+	// Logger receives what the client cannot be told. Default none.
+	Logger *slog.Logger
+}
+
+// End says how a socket ended.
+type End struct {
+	// Code is the close code to send; 0 if the connection is gone already.
+	Code int
+	// Reason is a short text for people that goes with Code.
+	Reason string
+}
+
+// Socket is one client connection. HandleFrame and Next must not be called
+// concurrently with themselves; everything else may be.
+type Socket struct {
+	cfg    Config
+	out    outbox
+	inbox  atomic.Int64  // bytes in the channels' mailboxes
+	inWait atomic.Bool   // the reader waits for room in the mailboxes
+	room   chan struct{} // wakes the reader
+	binary sync.Once     // logs the first payload that could not be sent
+
+	invalid []time.Time // when the last malformed frames came; the reader's
+
+	end      atomic.Pointer[End]
+	mu       sync.Mutex
+	channels map[string]*channel.Channel
+}
+
+// New returns a socket. It starts nothing.
+func New(cfg Config) *Socket {
+	if cfg.MaxChannels == 0 {
+		cfg.MaxChannels = DefaultMaxChannels
+	}
+	if cfg.Outbox == 0 {
+		cfg.Outbox = DefaultOutbox
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if len(cfg.Assigns) == 0 {
+		cfg.Assigns = []byte("{}")
+	}
+	return &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}, room: make(chan struct{}, 1)}
+}
+
+// HandleFrame carries out what a frame of the client asks for, as far as it can
+// be done at once, and queues the rest. It does not keep f.Data. It blocks only
+// while more than 1 MiB of the client's messages waits for its channels. The
+// error is [ErrClosed], or ctx's.
+func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
+	if s.end.Load() != nil {
+		return ErrClosed
+	}
+	f.Data = bytes.Clone(f.Data) // the message, and what handlers make of it, refer to it
+	msg, err := s.cfg.Encoder.Serializer.Decode(f)
+	if err != nil {
+		s.malformed(&msg, err)
+		return s.closedErr()
+	}
+	s.dispatch(&msg, len(f.Data))
+	return s.waitForRoom(ctx)
+}
+
+// dispatch is the table of PROTOCOL: what each message does. What depends on
+// whether the topic is joined by then is decided in the channel's turn.
+func (s *Socket) dispatch(msg *phx.Message, size int) {
+	switch {
+	case msg.Topic == phx.TopicPhoenix && msg.Event == phx.EventHeartbeat:
+		s.Reply(&phx.Reply{Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
+	case msg.Event == phx.EventJoin:
+		s.join(msg, size)
+	default:
+		s.forward(msg, size)
+	}
+}
+
+func (s *Socket) join(msg *phx.Message, size int) {
+	handler, ok := s.cfg.Route(msg.Topic)
+	if !ok {
+		channel.Unmatched(s, msg)
+		return
+	}
+	for {
+		c, ok := s.channel(msg.Topic)
+		if !ok {
+			s.refuse(msg, phx.ReasonTooManyChannels, 0)
+			return
+		}
+		s.inbox.Add(int64(size))
+		err := c.Join(handler, *msg, size)
+		if err == nil {
+			return
+		}
+		s.inbox.Add(-int64(size))
+		if !errors.Is(err, channel.ErrRetired) {
+			s.refuse(msg, phx.ReasonOverloaded, overloadedRetry)
+			return
+		}
+		s.retired(c) // it has not come to it yet
+	}
+}
+
+// forward gives a message to the channel of its topic, if there is one.
+func (s *Socket) forward(msg *phx.Message, size int) {
+	s.mu.Lock()
+	c := s.channels[msg.Topic]
+	s.mu.Unlock()
+	post, missing := (*channel.Channel).Handle, channel.Unmatched
+	if msg.Event == phx.EventLeave {
+		post, missing = (*channel.Channel).Leave, channel.LeftAlready
+	}
+	if c == nil {
+		missing(s, msg)
+		return
+	}
+	s.inbox.Add(int64(size))
+	err := post(c, *msg, size)
+	if err == nil {
+		return
+	}
+	s.inbox.Add(-int64(size))
+	if errors.Is(err, channel.ErrRetired) {
+		missing(s, msg)
+		return
+	}
+	s.refuse(msg, phx.ReasonOverloaded, overloadedRetry)
+}
+
+// channel returns the channel of a topic, a new one if there is none. It fails
+// if the socket has as many as it may, or has ended.
+func (s *Socket) channel(topic string) (*channel.Channel, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[topic]; c != nil {
+		return c, true
+	}
+	if len(s.channels) >= s.cfg.MaxChannels || s.end.Load() != nil {
+		return nil, false
+	}
+	topic = strings.Clone(topic) // it outlives the frame
+	c := channel.New(s.cfg.Env, s, topic, channel.Options{
+		SocketAssigns:    s.cfg.Assigns,
+		CloseBeforeReply: s.cfg.Encoder.Serializer == phx.V1(),
+		Retired:          s.retired,
+	})
+	if s.channels == nil {
+		s.channels = make(map[string]*channel.Channel)
+	}
+	s.channels[topic] = c
+	return c, true
+}
+
+// retired forgets a channel that came to its end.
+func (s *Socket) retired(c *channel.Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.channels[c.Topic()] == c {
+		delete(s.channels, c.Topic())
+	}
+}
+
+// malformed answers a frame that could not be decoded, as far as that is
+// possible. The other channels of the socket live on, but a client that does
+// not stop is cut off.
+func (s *Socket) malformed(msg *phx.Message, err error) {
+	if errors.Is(err, phx.ErrNotUTF8) {
+		s.Close(End{CloseNotUTF8, "text frame is not valid UTF-8"}, LeaveClosed)
+		return
+	}
+	reason := phx.ReasonInvalidFrame
+	var bad *phx.FrameError
+	if errors.As(err, &bad) {
+		reason = bad.Reason
+	}
+	if msg.Topic != "" && msg.Ref != "" {
+		s.refuse(msg, reason, 0)
+	}
+	s.cfg.Logger.Debug("malformed frame", "err", err)
+	if reason != phx.ReasonInvalidFrame {
+		return // well-formed, but not what the protocol takes
+	}
+	now := time.Now()
+	if s.invalid = append(s.invalid, now); len(s.invalid) < maxInvalid {
+		return
+	}
+	if now.Sub(s.invalid[0]) <= invalidWindow {
+		s.Close(End{ClosePolicyViolation, "too many invalid frames"}, LeaveClosed)
+	}
+	s.invalid = slices.Delete(s.invalid, 0, 1)
+}
+
+func (s *Socket) refuse(msg *phx.Message, reason phx.Reason, retryAfter time.Duration) {
+	if msg.Ref == "" {
+		return
+	}
+	s.Reply(&phx.Reply{
+		JoinRef: msg.JoinRef, Ref: msg.Ref, Topic: msg.Topic,
+		Status: phx.StatusError, Payload: reason.Payload(retryAfter),
+	})
+}
+
+func (s *Socket) waitForRoom(ctx context.Context) error {
+	for s.inbox.Load() > maxInbox {
+		s.inWait.Store(true)
+		if s.inbox.Load() <= maxInbox {
+			break
+		}
+		select {
+		case <-s.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.end.Load() != nil {
+			break
+		}
+	}
+	s.inWait.Store(false)
+	return s.closedErr()
+}
+
+// Handled implements [channel.Client].
+func (s *Socket) Handled(size int) {
+	if s.inbox.Add(-int64(size)) <= maxInbox && s.inWait.Load() {
+		s.wakeReader()
+	}
+}
+
+func (s *Socket) wakeReader() {
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+}
+
+// Push implements [channel.Client].
+func (s *Socket) Push(m *phx.Message) { s.put(s.cfg.Encoder.Message(m)) }
+
+// Reply implements [channel.Client].
+func (s *Socket) Reply(r *phx.Reply) { s.put(s.cfg.Encoder.Reply(r)) }
+
+// Broadcast implements [channel.Client].
+func (s *Socket) Broadcast(b *phx.Broadcast) { s.put(s.cfg.Encoder.Broadcast(b)) }
+
+func (s *Socket) put(frame []byte, err error) {
+	if err != nil {
+		// Bytes for a client that cannot take them, or a name that does not fit.
+		s.binary.Do(func() { s.cfg.Logger.Warn("a frame could not be encoded for this client", "err", err) })
+		return
+	}
+	s.Send(frame)
+}
+
+// Send queues a frame that the transport made, such as a pong. It must not be
+// changed afterwards.
+func (s *Socket) Send(frame []byte) {
+	switch s.out.put(frame) {
+	case putWake:
+		s.cfg.Wake()
+	case putFull:
+		s.cfg.Logger.Warn("the client does not read fast enough", "limit", s.cfg.Outbox)
+		s.Close(End{CloseTryAgainLater, "client reads too slowly"}, LeaveClosed)
+	}
+}
+
+// Next returns the frames that wait, in dst if it has room. Without any it
+// returns none, and Wake is called again when there are some, unless the socket
+// has ended: then end says how, and there will be no more.
+func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
+	return s.out.take(dst)
+}
+
+// Close ends the socket and its channels; why is what their handlers are told.
+// What waits in the outbox is still returned by Next, unless the end has no code
+// (the connection is gone). The first end counts. Close does not wait for the
+// channels, see [channel.Env.Wait].
+func (s *Socket) Close(end End, why LeaveKind) {
+	if !s.end.CompareAndSwap(nil, &end) {
+		return
+	}
+	s.mu.Lock()
+	channels := s.channels
+	s.channels = nil
+	s.mu.Unlock()
+	wake := s.out.close(&end, end.Code == 0)
+	for _, c := range channels {
+		c.Close(why)
+	}
+	s.wakeReader()
+	if wake {
+		s.cfg.Wake()
+	}
+}
+
+func (s *Socket) closedErr() error {
+	if s.end.Load() != nil {
+		return ErrClosed
+	}
+	return nil
+}
