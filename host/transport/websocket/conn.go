@@ -1,0 +1,289 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/socket"
+)
+
+// conn is one connection. Its reader lives as long as the connection and closes
+// it; a writer runs while frames wait.
+type conn struct {
+	t      *Transport
+	ws     *websocket.Conn
+	net    net.Conn
+	socket *socket.Socket
+	seen   atomic.Int64 // the transport's tick when data last arrived
+
+	written sync.Once
+	// flushed is closed when the last writer has ended.
+	flushed chan struct{}
+}
+
+func newConn(t *Transport, ws *websocket.Conn, cfg socket.Config) *conn {
+	c := &conn{t: t, ws: ws, net: ws.NetConn(), flushed: make(chan struct{})}
+	cfg.Wake = c.wake
+	c.socket = socket.New(cfg)
+	c.seen.Store(t.tick.Load())
+	// Pongs go through the outbox, so that a client that floods pings and reads
+	// nothing meets its bound.
+	ws.SetPingHandler(func(data string) error {
+		c.seen.Store(t.tick.Load())
+		c.socket.Send(frame(websocket.PongMessage, []byte(data)))
+		return nil
+	})
+	ws.SetPongHandler(func(string) error {
+		c.seen.Store(t.tick.Load())
+		return nil
+	})
+	// The answer to a close is written by the writer, behind what waits.
+	ws.SetCloseHandler(func(int, string) error { return nil })
+	return c
+}
+
+// start serves the connection; [Transport.begin] has counted its reader.
+func (c *conn) start() {
+	c.t.mu.Lock()
+	c.t.conns[c] = struct{}{}
+	closed := c.t.closed
+	c.t.mu.Unlock()
+	if closed {
+		c.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
+	}
+	go c.read()
+}
+
+func (c *conn) read() {
+	defer c.t.running.Done()
+	end := socket.End{}
+	defer func() {
+		if r := recover(); r != nil {
+			c.bug(r)
+			end = socket.End{Code: socket.CloseInternalError, Reason: "internal error"}
+		}
+		c.socket.Close(end, socket.LeaveClosed)
+		<-c.flushed
+		_ = c.ws.Close()
+		c.t.mu.Lock()
+		delete(c.t.conns, c)
+		c.t.mu.Unlock()
+	}()
+	for {
+		kind, r, err := c.ws.NextReader()
+		if err == nil {
+			err = c.message(kind, r)
+		}
+		if err != nil {
+			end = answer(err)
+			return
+		}
+		c.seen.Store(c.t.tick.Load())
+	}
+}
+
+// answer is the close frame that a reader's error asks for. gorilla has already
+// sent the one for a violation of RFC 6455.
+func answer(err error) socket.End {
+	var closed *websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code == websocket.CloseAbnormalClosure {
+		return socket.End{}
+	}
+	return socket.End{Code: closed.Code}
+}
+
+// incoming is what a message is read into.
+type incoming struct {
+	bytes.Buffer
+	limit io.LimitedReader
+}
+
+// message reads one message into a pooled buffer, so that an idle connection
+// holds none, and hands it to the socket. After the socket's end messages are
+// read and dropped until the client's close arrives or the deadline that finish
+// set: a connection that is closed while something is unread is reset, and the
+// client would not see why. gorilla's own limit would close it so.
+func (c *conn) message(kind int, r io.Reader) error {
+	in, _ := c.t.buffers.Get().(*incoming)
+	if in == nil {
+		in = new(incoming)
+	}
+	defer func() {
+		if in.Cap() <= maxPooled {
+			in.Reset()
+			in.limit.R = nil
+			c.t.buffers.Put(in)
+		}
+	}()
+	in.limit = io.LimitedReader{R: r, N: min(c.t.cfg.MaxFrame, math.MaxInt64-1) + 1}
+	if _, err := in.ReadFrom(&in.limit); err != nil {
+		return err
+	}
+	if int64(in.Len()) > c.t.cfg.MaxFrame {
+		c.socket.Close(socket.End{Code: socket.CloseTooBig, Reason: "the message is too large"}, socket.LeaveClosed)
+		return nil
+	}
+	err := c.socket.HandleFrame(context.Background(), phx.Frame{Data: in.Bytes(), Binary: kind == websocket.BinaryMessage})
+	if err != nil && !errors.Is(err, socket.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// maxPooled keeps one large message from pinning its memory.
+const maxPooled = 16 << 10
+
+// wake starts a writer. The socket calls it only while there is none, and the
+// reader waits for the last one, so the transport's count is never zero here.
+func (c *conn) wake() {
+	c.t.running.Add(1)
+	go c.write()
+}
+
+func (c *conn) write() {
+	defer c.t.running.Done()
+	defer func() {
+		if r := recover(); r != nil {
+			c.bug(r)
+			c.cut()
+			c.written.Do(func() { close(c.flushed) })
+		}
+	}()
+	var frames [][]byte
+	for {
+		var end *socket.End
+		frames, end = c.socket.Next(frames)
+		if end != nil {
+			c.finish(end)
+			return
+		}
+		if len(frames) == 0 {
+			return
+		}
+		if err := c.send(frames); err != nil {
+			c.cut() // Next returns the end now
+		}
+	}
+}
+
+// cut ends the connection without another word.
+func (c *conn) cut() {
+	c.socket.Close(socket.End{}, socket.LeaveClosed)
+	_ = c.net.Close()
+}
+
+// finish sends the close frame and gives the client a while to answer it.
+func (c *conn) finish(end *socket.End) {
+	defer c.written.Do(func() { close(c.flushed) })
+	if end.Code == 0 {
+		return
+	}
+	var body []byte
+	if end.Code != websocket.CloseNoStatusReceived {
+		body = websocket.FormatCloseMessage(end.Code, end.Reason)
+	}
+	_ = c.net.SetReadDeadline(time.Now().Add(c.t.cfg.CloseTimeout))
+	if err := c.send([][]byte{frame(websocket.CloseMessage, body)}); err != nil {
+		_ = c.net.Close()
+	}
+}
+
+const (
+	// batch is how much is written under one deadline, and by one system call: a
+	// client that reads slowly, but does, is not cut off for what has piled up.
+	batch = 64 << 10
+	// coalesce is the size up to which several frames are copied into one buffer:
+	// that is cheaper than a vectored write, and on TLS connections, which have no
+	// vectored writes, the only way to send one record.
+	coalesce = 16 << 10
+)
+
+func (c *conn) send(frames [][]byte) error {
+	for len(frames) > 0 {
+		n, size := 1, len(frames[0])
+		for n < len(frames) && size+len(frames[n]) <= batch {
+			size += len(frames[n])
+			n++
+		}
+		if err := c.sendBatch(frames[:n], size); err != nil {
+			return err
+		}
+		frames = frames[n:]
+	}
+	return nil
+}
+
+func (c *conn) sendBatch(frames [][]byte, size int) error {
+	if err := c.net.SetWriteDeadline(time.Now().Add(c.t.cfg.WriteTimeout)); err != nil {
+		return err
+	}
+	if len(frames) == 1 {
+		_, err := c.net.Write(frames[0])
+		return err
+	}
+	if size > coalesce {
+		bufs := net.Buffers(frames)
+		_, err := bufs.WriteTo(c.net)
+		return err
+	}
+	all := make([]byte, 0, size)
+	for _, f := range frames {
+		all = append(all, f...)
+	}
+	_, err := c.net.Write(all)
+	return err
+}
+
+func (c *conn) bug(r any) {
+	c.t.cfg.Logger.Error("BUG: panic in a connection", "panic", r, "stack", string(debug.Stack()))
+}
+
+// headerRoom is the longest header of an unmasked frame (RFC 6455, section 5.2).
+const headerRoom = 10
+
+// framing puts the header in front of a frame, into the room that was left.
+func framing() phx.Framing {
+	return phx.Framing{Room: headerRoom, Seal: func(buf []byte, binary bool) []byte {
+		kind := websocket.TextMessage
+		if binary {
+			kind = websocket.BinaryMessage
+		}
+		return seal(buf, kind)
+	}}
+}
+
+// frame is a complete frame with data.
+func frame(kind int, data []byte) []byte {
+	return seal(append(make([]byte, headerRoom, headerRoom+len(data)), data...), kind)
+}
+
+// seal writes the header of buf[headerRoom:] right before it.
+func seal(buf []byte, kind int) []byte {
+	const final = 0x80
+	n := len(buf) - headerRoom
+	switch {
+	case n < 126:
+		buf[headerRoom-2], buf[headerRoom-1] = final|byte(kind), byte(n)
+		return buf[headerRoom-2:]
+	case n < 1<<16:
+		buf[headerRoom-4], buf[headerRoom-3] = final|byte(kind), 126
+		binary.BigEndian.PutUint16(buf[headerRoom-2:], uint16(n))
+		return buf[headerRoom-4:]
+	default:
+		buf[0], buf[1] = final|byte(kind), 127
+		binary.BigEndian.PutUint64(buf[2:], uint64(n))
+		return buf
+	}
+}

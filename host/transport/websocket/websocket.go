@@ -1,0 +1,232 @@
+// Package websocket serves sockets over WebSocket (RFC 6455).
+//
+// The HTTP handler returns after the upgrade, so that net/http's request and
+// buffers are freed; one goroutine per connection reads, and one writes for as
+// long as frames wait. Outgoing frames are complete WebSocket frames, header
+// included, and those of a broadcast are shared by all subscribers: whatever
+// waits leaves in one write.
+package websocket
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/socket"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxFrame     = 256 << 10
+	DefaultIdleTimeout  = 60 * time.Second
+	DefaultWriteTimeout = 10 * time.Second
+	DefaultCloseTimeout = 5 * time.Second
+)
+
+// subprotocol is the one that Phoenix clients offer when they send an auth
+// token by subprotocol; the server answers with it alone.
+const subprotocol = "phoenix"
+
+// Config configures a [Transport]. Accept is needed; the zero values of the
+// other fields are the defaults.
+type Config struct {
+	// Accept decides about a connection before it is upgraded and returns what
+	// its socket is made of; Encoder and Wake are filled in by the transport. An
+	// error refuses the connection with status 403 and an empty body, as Phoenix
+	// does.
+	Accept func(r *http.Request) (socket.Config, error)
+	// CheckOrigin tells whether a request with an Origin header may connect.
+	// Default: only from the host that it asks for.
+	CheckOrigin func(r *http.Request) bool
+	// MaxFrame is the largest message in bytes that a client may send; a larger
+	// one closes the connection with code 1009. Default 256 KiB.
+	MaxFrame int64
+	// IdleTimeout closes a connection on which nothing was received for so long.
+	// Clients send a heartbeat every 30 s. Default 60 s.
+	IdleTimeout time.Duration
+	// WriteTimeout ends a connection that takes so long for 64 KiB, or for one
+	// frame that is larger. Default 10 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long the client may take to answer a close. Default 5 s.
+	CloseTimeout time.Duration
+	// Logger receives bugs and refusals. Default none.
+	Logger *slog.Logger
+}
+
+// Transport serves sockets over WebSocket. It is safe for concurrent use.
+type Transport struct {
+	cfg      Config
+	upgrader websocket.Upgrader
+	v1, v2   *phx.Encoder
+	buffers  sync.Pool // *incoming; of the readers
+
+	// tick counts quarters of the idle timeout, so that a connection notes when
+	// it was last heard of without a timer or a clock of its own.
+	tick atomic.Int64
+
+	running sync.WaitGroup // readers and writers
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	closed  bool
+}
+
+// New returns a transport. It starts nothing.
+func New(cfg Config) *Transport {
+	if cfg.MaxFrame == 0 {
+		cfg.MaxFrame = DefaultMaxFrame
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = DefaultIdleTimeout
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = DefaultWriteTimeout
+	}
+	if cfg.CloseTimeout == 0 {
+		cfg.CloseTimeout = DefaultCloseTimeout
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Transport{
+		cfg: cfg,
+		upgrader: websocket.Upgrader{
+			ReadBufferSize:  1024,
+			WriteBufferSize: 256, // gorilla writes control frames only
+			WriteBufferPool: &sync.Pool{},
+			CheckOrigin:     cfg.CheckOrigin,
+			Error:           refuseUpgrade,
+		},
+		v1:    &phx.Encoder{Serializer: phx.V1(), Framing: framing()},
+		v2:    &phx.Encoder{Serializer: phx.V2(), Framing: framing()},
+		conns: make(map[*conn]struct{}),
+	}
+}
+
+// refuseUpgrade answers what gorilla refuses, without its texts: 400 for what
+// is no WebSocket handshake, 403 for a foreign origin.
+func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, _ error) {
+	w.WriteHeader(status)
+}
+
+// ServeHTTP upgrades the request and serves the connection on goroutines of its
+// own, which [Transport.Shutdown] waits for.
+func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	serializer, err := phx.Negotiate(r.URL.Query().Get("vsn"))
+	if err != nil {
+		t.refuse(w, err)
+		return
+	}
+	var header http.Header
+	if offered := websocket.Subprotocols(r); len(offered) > 0 {
+		if !slices.Contains(offered, subprotocol) {
+			t.refuse(w, errSubprotocol)
+			return
+		}
+		header = http.Header{"Sec-Websocket-Protocol": {subprotocol}}
+	}
+	cfg, err := t.cfg.Accept(r)
+	if err != nil {
+		t.refuse(w, err)
+		return
+	}
+	// A connection is counted before it exists, so that Shutdown cannot miss it.
+	if !t.begin() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	ws, err := t.upgrader.Upgrade(w, r, header)
+	if err != nil {
+		t.running.Done()
+		return // answered by refuseUpgrade
+	}
+	cfg.Encoder = t.v2
+	if serializer == phx.V1() {
+		cfg.Encoder = t.v1
+	}
+	newConn(t, ws, cfg).start()
+}
+
+var errSubprotocol = errors.New("websocket: none of the offered subprotocols is \"phoenix\"")
+
+func (t *Transport) refuse(w http.ResponseWriter, err error) {
+	t.cfg.Logger.Info("connection refused", "err", err)
+	w.WriteHeader(http.StatusForbidden)
+}
+
+func (t *Transport) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.running.Add(1)
+	}
+	return !t.closed
+}
+
+// Run closes idle connections until ctx is done.
+func (t *Transport) Run(ctx context.Context) error {
+	ticker := time.NewTicker(t.cfg.IdleTimeout / idleTicks)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			t.sweep(t.tick.Add(1))
+		}
+	}
+}
+
+// idleTicks is how many ticks an idle timeout has.
+const idleTicks = 4
+
+func (t *Transport) sweep(now int64) {
+	for _, c := range t.all() {
+		if now-c.seen.Load() > idleTicks {
+			c.socket.Close(socket.End{Code: socket.CloseGoingAway, Reason: "idle"}, socket.LeaveClosed)
+		}
+	}
+}
+
+func (t *Transport) all() []*conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	conns := make([]*conn, 0, len(t.conns))
+	for c := range t.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// Shutdown refuses new connections, closes the others with code 1012 after what
+// waits for them was written, and returns when their goroutines have ended. When
+// ctx ends first, the connections are cut, and ctx's error is returned.
+func (t *Transport) Shutdown(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	for _, c := range t.all() {
+		c.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		for _, c := range t.all() {
+			_ = c.net.Close()
+		}
+	})
+	t.running.Wait()
+	if !stop() {
+		return ctx.Err()
+	}
+	return nil
+}
