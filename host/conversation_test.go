@@ -1,0 +1,90 @@
+package host_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/hosttest/conversation"
+)
+
+// guest returns the module of a conversation's plugin: one that is built from
+// its Go source, or one of the assembled guests.
+func guest(t *testing.T, name string) []byte {
+	t.Helper()
+	for _, dir := range []string{"plugins/" + name, "testdata/plugins/" + name} {
+		if _, err := os.Stat(filepath.Join(hosttest.Root(t), dir, "go.mod")); err == nil {
+			return hosttest.Guest(t, dir)
+		}
+	}
+	module, err := os.ReadFile(filepath.Join(hosttest.Root(t), "testdata/guests/served", name+".wasm"))
+	if err != nil {
+		t.Fatalf("there is no plugin %q in plugins/, testdata/plugins/ or testdata/guests/served/", name)
+	}
+	return module
+}
+
+// TestConversations runs every golden dialogue through every version of the
+// protocol, against the native handler and against the plugin. Each dialogue has
+// a host of its own, so none can disturb another, and each host must end cleanly.
+func TestConversations(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(hosttest.Root(t), "testdata/conversations/*.txt"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := conversation.Parse(f)
+		_ = f.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, kind := range []string{"native", "wasm"} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				cfg := hostConfig(t, file, kind)
+				for _, version := range conversation.Versions() {
+					for _, d := range file.Dialogues {
+						t.Run(version+"/"+d.Title, func(t *testing.T) {
+							server := hosttest.Start(t, cfg)
+							if err := d.Run(t.Context(), server.Socket, version); err != nil {
+								t.Errorf("%s: %v", path, err)
+							}
+						})
+					}
+				}
+			})
+		}
+	}
+}
+
+func hostConfig(t *testing.T, file *conversation.File, kind string) host.Config {
+	t.Helper()
+	cfg := host.Config{}
+	if !file.Now.IsZero() {
+		cfg.Now = func() time.Time { return file.Now }
+	}
+	plugins := make(map[string]*host.Plugin)
+	for _, r := range file.Routes {
+		if kind == "native" {
+			handler := natives()[r.Plugin]
+			if handler == nil {
+				t.Fatalf("there is no native handler %q", r.Plugin)
+			}
+			cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Handler: handler})
+			continue
+		}
+		if plugins[r.Plugin] == nil {
+			plugins[r.Plugin] = &host.Plugin{Name: r.Plugin, Module: guest(t, r.Plugin)}
+		}
+		cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Plugin: plugins[r.Plugin]})
+	}
+	return cfg
+}

@@ -1,0 +1,334 @@
+// Package host is the channel host: configure, Run, Shutdown, ServeHTTP; usable
+// as a Go library.
+//
+// A [Host] serves Phoenix Channels to any Phoenix client. Topics are routed to
+// channels, whose logic is a plugin (a WebAssembly module) or a native Go
+// handler; both are a [channel.Handler] and may stand beside each other:
+//
+//	h, err := host.New(host.Config{
+//		Addr: "127.0.0.1:4000",
+//		Routes: []host.Route{
+//			{Pattern: "foods:*", Plugin: &host.Plugin{Name: "foods", Module: module}},
+//			{Pattern: "clock", Handler: clock},
+//		},
+//	})
+//	if err != nil { ... }
+//	err = h.Run(ctx)
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/pubsub"
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/transport/websocket"
+	"github.com/chhost/chhost/host/wasm"
+)
+
+// Config configures a [Host]. Routes are needed; the zero values of the other
+// fields are the defaults.
+type Config struct {
+	// Addr is the TCP address that Run listens on, such as "127.0.0.1:4000". Empty:
+	// none, the host is served by ServeHTTP within another server.
+	Addr string
+	// Listener is used instead of Addr if it is not nil. Run closes it.
+	Listener net.Listener
+	// Mount is the path of the socket; clients connect to Mount + "/websocket".
+	// Default "/socket".
+	Mount string
+	// Routes send topics to channels. The first match wins.
+	Routes []Route
+	// Fallback serves every path outside Mount, such as the pages of an
+	// application. Default: 404.
+	Fallback http.Handler
+	// CheckOrigin tells whether a browser's page of another origin may connect.
+	// Default: a page may connect to the host that it was loaded from.
+	CheckOrigin func(r *http.Request) bool
+	// PubSub carries broadcasts to other nodes. Default: this node is alone.
+	PubSub pubsub.Adapter
+	// CacheDir keeps compiled plugins between runs, see [wasm.Config]. Default:
+	// they are compiled at each start.
+	CacheDir string
+	// Limits bound what clients may use.
+	Limits tenant.Limits
+	// MaxFrame is the size in bytes of the largest message that a client may
+	// send. Default 256 KiB.
+	MaxFrame int64
+	// IdleTimeout ends a connection on which nothing arrives. Default 60 s.
+	IdleTimeout time.Duration
+	// Grace is how long the shutdown may take that the end of Run's context
+	// starts. Default 30 s.
+	Grace time.Duration
+	// Now is the clock that handlers see. Default time.Now.
+	Now func() time.Time
+	// Logger receives everything that is worth a line. Default none.
+	Logger *slog.Logger
+}
+
+// Route sends the topics that match Pattern to a native handler or to a plugin:
+// one of the two is set. A pattern is a topic, or a prefix that ends in "*".
+type Route struct {
+	Pattern string
+	Handler channel.Handler
+	Plugin  *Plugin
+}
+
+// Plugin is a WebAssembly module that implements channels, see package abi. It
+// is compiled once, however many routes name it.
+type Plugin struct {
+	// Name is what logs call the plugin.
+	Name string
+	// Module is the module in the binary format.
+	Module []byte
+	// Settings are what the plugin reads by config_get.
+	Settings map[string]string
+	// Limits bound what the plugin may use.
+	Limits wasm.Limits
+}
+
+// DefaultMount is the path of the socket unless configured otherwise.
+const DefaultMount = "/socket"
+
+// DefaultGrace is how long a shutdown may take unless configured otherwise.
+const DefaultGrace = 30 * time.Second
+
+// Host is a channel host. It is safe for concurrent use.
+type Host struct {
+	cfg    Config
+	log    *slog.Logger
+	engine *wasm.Engine
+	pubsub *pubsub.PubSub
+	tenant *tenant.Tenant
+	ws     *websocket.Transport
+	mux    http.Handler
+
+	state atomic.Int32
+	stop  chan context.Context // what Shutdown asks of Run
+	done  chan struct{}        // closed when Run has ended
+}
+
+const (
+	stateNew int32 = iota
+	stateRunning
+	stateStopped
+)
+
+// New compiles the plugins and returns a host. It starts nothing. The error
+// lists everything that is wrong with the routes and the modules; it is a
+// [*wasm.ModuleError] where a module is at fault.
+func New(cfg Config) (*Host, error) {
+	h := &Host{cfg: cfg, log: cfg.Logger, stop: make(chan context.Context), done: make(chan struct{})}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.cfg.Mount == "" {
+		h.cfg.Mount = DefaultMount
+	}
+	if !strings.HasPrefix(h.cfg.Mount, "/") {
+		return nil, fmt.Errorf("host: the mount %q must start with a slash", h.cfg.Mount)
+	}
+	if h.cfg.Grace == 0 {
+		h.cfg.Grace = DefaultGrace
+	}
+	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: h.log, Now: cfg.Now})
+	if err != nil {
+		return nil, err
+	}
+	h.engine = engine
+	if err := h.build(); err != nil {
+		return nil, errors.Join(err, engine.Close(context.Background()))
+	}
+	return h, nil
+}
+
+func (h *Host) build() error {
+	routes, faults := h.handlers()
+	h.pubsub = pubsub.New(h.cfg.PubSub)
+	var err error
+	h.tenant, err = tenant.New(tenant.Config{
+		PubSub: h.pubsub,
+		Routes: routes,
+		Limits: h.cfg.Limits,
+		Now:    h.cfg.Now,
+		Logger: h.log,
+	})
+	if err := errors.Join(faults, err); err != nil {
+		return err // all that is wrong, with the modules and with the patterns
+	}
+	h.ws = websocket.New(websocket.Config{
+		Accept:      func(*http.Request) (socket.Config, error) { return h.tenant.Socket(), nil },
+		CheckOrigin: h.cfg.CheckOrigin,
+		MaxFrame:    h.cfg.MaxFrame,
+		IdleTimeout: h.cfg.IdleTimeout,
+		Logger:      h.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle(strings.TrimSuffix(h.cfg.Mount, "/")+"/websocket", h.ws)
+	if h.cfg.Fallback != nil {
+		mux.Handle("/", h.cfg.Fallback)
+	}
+	h.mux = mux
+	return nil
+}
+
+// handlers returns the routes with their plugins compiled. Routes that are at
+// fault are returned too, without a handler, so that their patterns are checked.
+func (h *Host) handlers() ([]tenant.Route, error) {
+	if len(h.cfg.Routes) == 0 {
+		return nil, errors.New("host: no routes: nothing could be joined")
+	}
+	plugins := make(map[*Plugin]channel.Handler)
+	routes := make([]tenant.Route, 0, len(h.cfg.Routes))
+	var errs []error
+	for _, r := range h.cfg.Routes {
+		handler := r.Handler
+		switch {
+		case (r.Handler == nil) == (r.Plugin == nil):
+			errs = append(errs, fmt.Errorf("host: the route %q needs a handler or a plugin, and only one of them", r.Pattern))
+		case r.Plugin != nil:
+			compiled, known := plugins[r.Plugin]
+			if !known {
+				var err error
+				compiled, err = h.compile(r.Plugin)
+				errs = append(errs, err)
+				plugins[r.Plugin] = compiled
+			}
+			handler = compiled
+		}
+		routes = append(routes, tenant.Route{Pattern: r.Pattern, Target: handler})
+	}
+	return routes, errors.Join(errs...)
+}
+
+func (h *Host) compile(p *Plugin) (channel.Handler, error) {
+	return h.engine.Compile(context.Background(), wasm.Module{
+		Name: p.Name, Tenant: tenant.Default, Binary: p.Module, Settings: p.Settings, Limits: p.Limits,
+	})
+}
+
+// ServeHTTP serves the socket below Mount, and Fallback elsewhere. Before Run
+// and after its end it answers 503.
+func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.state.Load() != stateRunning {
+		http.Error(w, "the host is not running", http.StatusServiceUnavailable)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
+
+// Subscribers is the number of channels that are joined to topic on this node.
+func (h *Host) Subscribers(topic string) int {
+	return h.pubsub.Subscribers(pubsub.Topic{Namespace: h.tenant.Name(), Name: topic})
+}
+
+// ErrRan is returned by Run when it was called before.
+var ErrRan = errors.New("host: Run was called before; make a new Host")
+
+// Run serves until ctx is done, or Shutdown is called, or the listener fails. It
+// returns when everything it started has ended; then nothing of the host is
+// left. The error is that of the listener, or that of a shutdown which did not
+// end in time.
+func (h *Host) Run(ctx context.Context) error {
+	if !h.state.CompareAndSwap(stateNew, stateRunning) {
+		return ErrRan
+	}
+	defer close(h.done)
+	loops, endLoops := context.WithCancel(context.Background())
+	defer endLoops()
+	var running sync.WaitGroup
+	running.Go(func() { _ = h.ws.Run(loops) })
+	running.Go(func() {
+		if err := h.pubsub.Run(loops); err != nil {
+			h.log.Error("the link to the other nodes ended", "err", err)
+		}
+	})
+	server, failed := h.serve(&running)
+	var err error
+	var grace context.Context
+	select {
+	case <-ctx.Done():
+	case grace = <-h.stop:
+	case err = <-failed:
+	}
+	if grace == nil {
+		var cancel context.CancelFunc
+		grace, cancel = context.WithTimeout(context.Background(), h.cfg.Grace)
+		defer cancel()
+	}
+	h.state.Store(stateStopped)
+	err = errors.Join(err, h.drain(grace, server))
+	endLoops()
+	running.Wait()
+	return errors.Join(err, h.engine.Close(context.Background()))
+}
+
+// drain ends what clients have open, and returns when nothing is left of it.
+func (h *Host) drain(grace context.Context, server *http.Server) error {
+	// A page that is still being sent must not keep the sockets open.
+	pages := make(chan error, 1)
+	go func() { pages <- server.Shutdown(grace) }()
+	err := errors.Join(h.ws.Shutdown(grace), h.tenant.Wait(grace))
+	if slow := <-pages; slow != nil {
+		err = errors.Join(err, slow, server.Close())
+	}
+	return err
+}
+
+// serve starts the listener's server, if there is to be one.
+func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	listener := h.cfg.Listener
+	if listener == nil {
+		if h.cfg.Addr == "" {
+			return server, failed
+		}
+		var err error
+		if listener, err = net.Listen("tcp", h.cfg.Addr); err != nil {
+			failed <- fmt.Errorf("host: %w", err)
+			return server, failed
+		}
+	}
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("host: %w", err)
+		}
+	})
+	return server, failed
+}
+
+// Shutdown ends Run: no new connections are taken, the sockets are closed with
+// code 1012 so that clients come back later, leave is called for every channel,
+// and what is running ends. It returns when Run has ended, or with ctx's error
+// when ctx ends first: then what is left is cut off. A host that was never run
+// is only closed.
+func (h *Host) Shutdown(ctx context.Context) error {
+	if h.state.CompareAndSwap(stateNew, stateStopped) {
+		close(h.done)
+		return h.engine.Close(ctx)
+	}
+	select {
+	case h.stop <- ctx:
+	case <-h.done:
+		return nil
+	}
+	<-h.done
+	return ctx.Err()
+}

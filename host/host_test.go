@@ -1,0 +1,231 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+	"github.com/chhost/chhost/host/wasm"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open lets everyone in and tells leaves why channels ended.
+func open(leaves chan<- channel.LeaveKind) channel.Handler {
+	return channel.Funcs{
+		Name:     "open",
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		LeaveFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			leaves <- ev.Leave
+			return channel.Result{}, nil
+		},
+	}.Handler()
+}
+
+func join(t *testing.T, c *phxclient.Client, topic string) *phxclient.Channel {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ch, _, err := c.Join(ctx, topic, phx.Payload{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// TestNewListsEveryFault guards that one run tells all there is to mend.
+func TestNewListsEveryFault(t *testing.T) {
+	bad := &host.Plugin{Name: "bad", Module: []byte("no module")}
+	_, err := host.New(host.Config{Routes: []host.Route{
+		{Pattern: "a:*", Plugin: bad},
+		{Pattern: "b*c", Plugin: bad},
+		{Pattern: "neither"},
+		{Pattern: "both", Handler: open(nil), Plugin: bad},
+	}})
+	if err == nil {
+		t.Fatal("New took a route without a handler")
+	}
+	for _, want := range []string{"plugin bad cannot be served", `"b*c"`, `"neither"`, `"both"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s:\n%v", want, err)
+		}
+	}
+	if n := strings.Count(err.Error(), "plugin bad cannot be served"); n != 1 {
+		t.Errorf("a plugin that several routes name was compiled %d times", n)
+	}
+	var module *wasm.ModuleError
+	if !errors.As(err, &module) {
+		t.Errorf("there is no *wasm.ModuleError in %T", err)
+	}
+}
+
+func TestNewNeedsRoutes(t *testing.T) {
+	if _, err := host.New(host.Config{}); err == nil || !strings.Contains(err.Error(), "no routes") {
+		t.Errorf("err = %v", err)
+	}
+	if _, err := host.New(host.Config{Mount: "socket", Routes: []host.Route{{Pattern: "*", Handler: open(nil)}}}); err == nil {
+		t.Error("a mount without a slash was taken")
+	}
+}
+
+// TestServeHTTPNeedsRun guards that a host serves nothing before Run and after
+// its end.
+func TestServeHTTPNeedsRun(t *testing.T) {
+	h, err := host.New(host.Config{Routes: []host.Route{{Pattern: "*", Handler: open(nil)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/socket/websocket", nil))
+		return w.Code
+	}
+	if got := status(); got != http.StatusServiceUnavailable {
+		t.Errorf("before Run: status %d", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	for status() != http.StatusBadRequest { // a plain GET is no handshake
+		if t.Context().Err() != nil {
+			t.Fatal("Run does not begin to serve")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := status(); got != http.StatusServiceUnavailable {
+		t.Errorf("after Run: status %d", got)
+	}
+	if err := h.Run(t.Context()); !errors.Is(err, host.ErrRan) {
+		t.Errorf("a second Run: %v", err)
+	}
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown after Run: %v", err)
+	}
+}
+
+// TestShutdownWithoutRun guards that a host which never ran can be given up.
+func TestShutdownWithoutRun(t *testing.T) {
+	h, err := host.New(host.Config{Routes: []host.Route{{Pattern: "*", Handler: open(nil)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := h.Run(t.Context()); !errors.Is(err, host.ErrRan) {
+		t.Errorf("Run after Shutdown: %v", err)
+	}
+}
+
+// TestRunTellsThatTheAddressIsTaken guards that Run ends, and says why.
+func TestRunTellsThatTheAddressIsTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h, err := host.New(host.Config{Addr: l.Addr().String(), Routes: []host.Route{{Pattern: "*", Handler: open(nil)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// TestShutdownTellsClientsAndHandlers guards the order of the end: clients see
+// 1012, which makes them come back, and each joined channel gets its leave.
+func TestShutdownTellsClientsAndHandlers(t *testing.T) {
+	leaves := make(chan channel.LeaveKind, 4)
+	s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: open(leaves)}}})
+	a := s.Connect(t, phxclient.ClientOptions{})
+	first := join(t, a, "one")
+	join(t, a, "two")
+	if n := s.Subscribers("one"); n != 1 {
+		t.Errorf("%d subscribers of one", n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if kind := <-leaves; kind != channel.LeaveShutdown {
+			t.Errorf("leave was told %d", kind)
+		}
+	}
+	_, err := first.Receive(ctx)
+	var closed *phxclient.CloseError
+	if !errors.As(err, &closed) || closed.Code != 1012 {
+		t.Errorf("the client saw %v, not the close code 1012", err)
+	}
+	if n := s.Subscribers("one"); n != 0 {
+		t.Errorf("%d subscribers are left", n)
+	}
+}
+
+// TestShutdownCutsOffWhatHangs guards that a handler which does not return is
+// told by its context, and that Shutdown does not wait for ever.
+func TestShutdownCutsOffWhatHangs(t *testing.T) {
+	entered := make(chan struct{})
+	hanging := channel.Funcs{JoinFunc: func(ctx context.Context, _ *channel.Event) (channel.Result, error) {
+		close(entered)
+		<-ctx.Done()
+		return channel.Result{}, ctx.Err()
+	}}.Handler()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := host.New(host.Config{Listener: l, Grace: 50 * time.Millisecond, Routes: []host.Route{{Pattern: "*", Handler: hanging}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	c, err := phxclient.Dial(t.Context(), "ws://"+l.Addr().String()+"/socket", phxclient.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Abort()
+	if err := c.Send(t.Context(), phx.Frame{Data: []byte(`["1","1","slow","phx_join",{}]`)}); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	cancel()
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+// TestMountAndFallback guards that the host leaves all other paths alone.
+func TestMountAndFallback(t *testing.T) {
+	s := hosttest.Start(t, host.Config{
+		Mount:    "/live/socket/",
+		Routes:   []host.Route{{Pattern: "*", Handler: open(make(chan channel.LeaveKind, 1))}},
+		Fallback: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("page " + r.URL.Path)) }),
+	})
+	s.Socket = strings.TrimSuffix(s.Socket, "/")
+	join(t, s.Connect(t, phxclient.ClientOptions{}), "a")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/elsewhere", nil))
+	if w.Body.String() != "page /elsewhere" {
+		t.Errorf("fallback: %q", w.Body)
+	}
+}

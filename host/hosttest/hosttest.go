@@ -1,0 +1,125 @@
+// Package hosttest is a running host and a client on loopback, for tests.
+package hosttest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/gobuild"
+	"github.com/chhost/chhost/host/phx/phxclient"
+)
+
+// Server is a host that runs until the test ends.
+type Server struct {
+	*host.Host
+	// URL is the server's, such as "http://127.0.0.1:40123".
+	URL string
+	// Socket is where clients connect, such as "ws://127.0.0.1:40123/socket".
+	Socket string
+}
+
+// Start runs a host on a free port of 127.0.0.1 until the test ends, and fails
+// the test if it does not end cleanly. A logger that is not set logs to the
+// test; compiled plugins are kept between runs, see [CacheDir].
+func Start(t testing.TB, cfg host.Config) *Server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listener = l
+	if cfg.CacheDir == "" {
+		cfg.CacheDir = CacheDir(t, "compiled")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	h, err := host.New(cfg)
+	if err != nil {
+		_ = l.Close()
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(context.Background()) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := h.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	mount := cfg.Mount
+	if mount == "" {
+		mount = host.DefaultMount
+	}
+	// Connections wait in the listener's backlog until Run takes them.
+	return &Server{Host: h, URL: "http://" + l.Addr().String(), Socket: "ws://" + l.Addr().String() + mount}
+}
+
+// Connect returns a client of the server that is closed when the test ends.
+func (s *Server) Connect(t testing.TB, opts phxclient.ClientOptions) *phxclient.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, err := phxclient.Connect(ctx, s.Socket, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// Guest builds the plugin whose Go source is in dir, a path below the
+// repository's root such as "plugins/food", and returns the module. It is built
+// once for each state of its source.
+func Guest(t testing.TB, dir string) []byte {
+	t.Helper()
+	path, err := gobuild.Cached(t.Context(), filepath.Join(Root(t), dir), CacheDir(t, "guests-by-digest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module
+}
+
+// CacheDir is a directory below the repository's ignored .cache.
+func CacheDir(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join(Root(t), ".cache", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Root is the repository's root: the directory above the test that holds
+// house_test.go.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "house_test.go")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("this test does not run within the repository: no house_test.go above it")
+		}
+		dir = parent
+	}
+}

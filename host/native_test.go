@@ -1,0 +1,196 @@
+package host_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// The channels of plugins/ and testdata/plugins as native handlers, written
+// independently of the guests: the conversations are run against both.
+
+func natives() map[string]channel.Handler {
+	return map[string]channel.Handler{"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "misbehaves": nativeMisbehaves()}
+}
+
+func object(v any) phx.Payload {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	p, err := phx.Object(data)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func ok(v any) channel.Reply    { return channel.Reply{Status: phx.StatusOK, Payload: object(v)} }
+func nope(v any) channel.Reply  { return channel.Reply{Status: phx.StatusError, Payload: object(v)} }
+func reason(text string) fields { return fields{"reason": text} }
+
+type fields = map[string]any
+
+type (
+	event  = channel.Event
+	result = channel.Result
+	effect = channel.Effect
+)
+
+func do(effects ...effect) (result, error) { return result{Do: effects}, nil }
+
+func nativeFood() channel.Handler {
+	answers := []string{
+		"It is certain.", "It is decidedly so.", "Without a doubt.", "Yes definitely.", "You may rely on it.",
+		"As I see it, yes.", "Most likely.", "Outlook good.", "Yes.", "Signs point to yes.",
+		"Reply hazy, try again.", "Ask again later.", "Better not tell you now.", "Cannot predict now.", "Concentrate and ask again.",
+		"Don't count on it.", "My reply is no.", "My sources say no.", "Outlook not so good.", "Very doubtful.",
+	}
+	type assigns struct {
+		Ignore []string `json:"ignore"`
+	}
+	return channel.Funcs{
+		Name:       "food",
+		Intercepts: []string{"user:joined", "new:message"},
+		JoinFunc: func(_ context.Context, ev *event) (result, error) {
+			if ev.Topic != "foods:all" {
+				return result{Status: channel.StatusIgnore}, nil
+			}
+			return do(channel.Assign(ev.Payload.Data()))
+		},
+		LeaveFunc: func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			if strings.HasPrefix(ev.Event, "new:") && ev.Event != "new:msg" && ev.Event != "new:message" {
+				return do(channel.Push(ev.Event, ev.Payload))
+			}
+			return do(channel.Broadcast(ev.Event, ev.Payload))
+		},
+		HandleOutFunc: func(_ context.Context, ev *event) (result, error) {
+			var state assigns
+			message := fields{}
+			_ = json.Unmarshal(ev.Assigns, &state)
+			if err := json.Unmarshal(ev.Payload.Data(), &message); err != nil {
+				return result{}, err
+			}
+			if ev.Event == "new:message" {
+				message["magic_8_ball_sez"] = answers[ev.Now.UnixMilli()%int64(len(answers))]
+				return do(channel.Push(ev.Event, object(message)))
+			}
+			if user, _ := message["user_id"].(string); slices.Contains(state.Ignore, user) {
+				return do()
+			}
+			return do(channel.Push(ev.Event, ev.Payload))
+		},
+	}.Handler()
+}
+
+func nativeRooms() channel.Handler {
+	return channel.Funcs{
+		Name:         "rooms",
+		Intercepts:   []string{"shout"},
+		AcceptBinary: true,
+		JoinFunc: func(_ context.Context, ev *event) (result, error) {
+			switch ev.Topic {
+			case "rooms:refuse":
+				return result{Status: channel.StatusError, Reply: nope(reason("unauthorized"))}, nil
+			case "rooms:crash":
+				panic("join of rooms:crash")
+			case "rooms:hello":
+				return result{Reply: ok(fields{"welcome": true}), Do: []effect{channel.Push("hello", object(fields{"n": 1}))}}, nil
+			}
+			return do()
+		},
+		LeaveFunc: func(context.Context, *event) (result, error) { return do(channel.BroadcastFrom("left", phx.Payload{})) },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			empty := ok(fields{})
+			switch ev.Event {
+			case "echo":
+				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+			case "new:msg", "shout":
+				return result{Do: []effect{channel.Broadcast(ev.Event, ev.Payload)}, Reply: empty}, nil
+			case "others":
+				return do(channel.BroadcastFrom(ev.Event, ev.Payload))
+			case "order":
+				return result{Do: []effect{
+					channel.Push("a", phx.Payload{}), channel.Broadcast("b", phx.Payload{}), channel.Push("c", phx.Payload{}),
+				}, Reply: empty}, nil
+			case "stop":
+				return result{Status: channel.StatusStop, Reply: ok(fields{"bye": 1})}, nil
+			case "crash":
+				panic("crash")
+			}
+			return do()
+		},
+		HandleOutFunc: func(_ context.Context, ev *event) (result, error) { return do(channel.Push(ev.Event, ev.Payload)) },
+	}.Handler()
+}
+
+func nativeChat() channel.Handler {
+	// text is a string field of an object, or nothing.
+	text := func(data []byte, field string) string {
+		message := fields{}
+		_ = json.Unmarshal(data, &message)
+		s, _ := message[field].(string)
+		return s
+	}
+	refuse := func(why string) channel.Reply { return nope(reason(why)) }
+	return channel.Funcs{
+		Name: "chat",
+		JoinFunc: func(_ context.Context, ev *event) (result, error) {
+			name := strings.TrimSpace(text(ev.Payload.Data(), "user"))
+			switch {
+			case ev.Topic != "rooms:lobby":
+				return result{Status: channel.StatusError, Reply: refuse("unauthorized")}, nil
+			case name == "":
+				return result{Status: channel.StatusError, Reply: refuse("name needed")}, nil
+			case utf8.RuneCountInString(name) > 32:
+				return result{Status: channel.StatusError, Reply: refuse("name too long")}, nil
+			}
+			user := object(fields{"user": name})
+			return do(channel.Assign(user.Data()), channel.Broadcast("user:entered", user))
+		},
+		LeaveFunc: func(_ context.Context, ev *event) (result, error) {
+			return do(channel.Broadcast("user:left", object(fields{"user": text(ev.Assigns, "user")})))
+		},
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			body := text(ev.Payload.Data(), "body")
+			switch {
+			case ev.Event != "new:msg":
+				return result{Reply: refuse("unhandled event")}, nil
+			case strings.TrimSpace(body) == "":
+				return result{Reply: refuse("message needed")}, nil
+			case utf8.RuneCountInString(body) > 4000:
+				return result{Reply: refuse("message too long")}, nil
+			}
+			message := object(fields{"user": text(ev.Assigns, "user"), "body": body})
+			return result{Do: []effect{channel.Broadcast("new:msg", message)}, Reply: ok(fields{})}, nil
+		},
+	}.Handler()
+}
+
+func nativeMisbehaves() channel.Handler {
+	return channel.Funcs{
+		Name:     "misbehaves",
+		JoinFunc: func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			lost := channel.Broadcast("lost", phx.Payload{})
+			switch ev.Event[0] {
+			case 't':
+				panic("trap")
+			case 's':
+				return result{Status: 99, Do: []effect{lost}}, nil
+			case 'p': // as near as Go comes to it
+				return do(lost, channel.Broadcast("", phx.Payload{}))
+			case 'j':
+				text, err := phx.JSON([]byte(`"no object"`))
+				return result{Do: []effect{lost, channel.Broadcast("lost", text)}}, err
+			}
+			return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+		},
+	}.Handler()
+}
