@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/abi"
+)
+
+// usageError is an error in how the command was called.
+type usageError struct {
+	command string
+	text    string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// of is the command's name with a space before it, or nothing.
+func (e *usageError) of() string {
+	if e.command == "" {
+		return ""
+	}
+	return " " + e.command
+}
+
+// arrange puts a command's flags before its arguments, because the library
+// stops looking for flags at the first argument, and finds what it would not
+// say well: unknown commands and flags, by name and with the nearest known one.
+// Everything after "--" is an argument.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 2 || isHelp(args[1]) {
+		return args, nil
+	}
+	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(args[1]) })
+	if i < 0 {
+		return nil, unknownCommand(app, args[1])
+	}
+	command := app.Commands[i]
+	takesValue := make(map[string]bool)
+	for _, f := range command.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takesValue[name] = !isBool
+		}
+	}
+	flags, rest := []string{}, []string{}
+	for todo := args[2:]; len(todo) > 0; todo = todo[1:] {
+		arg := todo[0]
+		if arg == "--" {
+			rest = append(rest, todo[1:]...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			rest = append(rest, arg)
+			continue
+		}
+		name, _, assigned := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		value, known := takesValue[name]
+		if !known && !isHelp(arg) {
+			return nil, unknownFlag(command, name, takesValue)
+		}
+		flags = append(flags, arg)
+		if value && !assigned {
+			if len(todo) == 1 {
+				return nil, &usageError{command.Name, fmt.Sprintf("--%s needs a value", name)}
+			}
+			todo = todo[1:]
+			flags = append(flags, todo[0])
+		}
+	}
+	out := append(slices.Clone(args[:2]), flags...)
+	return append(append(out, "--"), rest...), nil
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "--help" || arg == "-help" }
+
+func unknownCommand(app *cli.App, name string) error {
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	text := fmt.Sprintf("there is no command %q", name)
+	if near := abi.Nearest(name, names); near != "" {
+		text += fmt.Sprintf(": did you mean %q?", near)
+	}
+	return &usageError{"", text}
+}
+
+func unknownFlag(command *cli.Command, name string, known map[string]bool) error {
+	names := make([]string, 0, len(known))
+	for n := range known {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	text := fmt.Sprintf("%s has no flag --%s", command.Name, name)
+	if near := abi.Nearest(name, names); near != "" {
+		text += fmt.Sprintf(": did you mean --%s?", near)
+	}
+	return &usageError{command.Name, text}
+}
+
+// arguments checks how many arguments a command was given.
+func arguments(c *cli.Context, want ...string) error {
+	switch n := c.NArg(); {
+	case n < len(want):
+		return &usageError{c.Command.Name, fmt.Sprintf("%s needs %s", c.Command.Name, want[n])}
+	case n > len(want):
+		return &usageError{c.Command.Name, fmt.Sprintf("%s does not know what to do with %q", c.Command.Name, c.Args().Get(len(want)))}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+const defaultAddr = "127.0.0.1:4000"
+
+// commonFlags are those of every command that serves.
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "addr", Value: defaultAddr, Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
+		&cli.StringSliceFlag{Name: "origin", Usage: "let pages of `ORIGIN` connect besides those of this host, such as https://example.com or //*.example.com (repeatable)"},
+		&cli.StringFlag{Name: "cache", Usage: "keep compiled plugins in `DIR`", Value: defaultCache(), DefaultText: "the user's cache directory"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
+	}
+}
+
+func defaultCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "chhost")
+}
+
+func newLogger(c *cli.Context, w io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	if c.Bool("verbose") {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// listen opens the address, or says how to choose another one.
+func listen(c *cli.Context) (net.Listener, error) {
+	addr := c.String("addr")
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program: stop that one, or choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s (see --addr): %w", addr, err)
+	}
+	return l, nil
+}
+
+// hostPort is the listener's address as a browser on this machine reaches it.
+func hostPort(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}

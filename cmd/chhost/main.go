@@ -1,0 +1,69 @@
+// Command chhost serves Phoenix Channels whose logic is uploaded as WebAssembly
+// plugins. Run it with --help for what it can do.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(doMain(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // refused or failed
+	exitUsage  = 2
+)
+
+// doMain is the command; it returns the exit code and touches nothing but what
+// it is given.
+func doMain(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	app := newApp(stdout, stderr)
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "chhost: %v\nRun 'chhost%s --help' for how it is used.\n", usage, usage.of())
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "chhost: %v\n", err)
+	return exitFailed
+}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:      "chhost",
+		Usage:     "a channel host: Phoenix Channels with the logic in WebAssembly plugins",
+		UsageText: "chhost COMMAND [FLAGS] [ARGUMENTS]",
+		Description: "Clients talk the Phoenix Channels protocol to it, with any Phoenix client. What a\n" +
+			"channel does is a plugin, written in any language that compiles to WebAssembly.\n\n" +
+			"Start with\n\n" +
+			"   chhost dev plugins/chat",
+		Commands:                  []*cli.Command{devCommand(), serveCommand()},
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true, // topics may contain commas
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		// The library would print the error and end the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+	}
+}

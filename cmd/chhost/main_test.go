@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"chhost": func() { os.Exit(doMain(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// leakChecked fails the tests if a goroutine outlives them.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			_, _ = io.WriteString(os.Stderr, err.Error()+"\n")
+			return 1
+		}
+	}
+	return code
+}
+
+// TestScripts runs the command's journeys, which show how it is used and what it
+// says when it is used wrongly.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SDK", filepath.Join(hosttest.Root(t), "guest-sdk/go"))
+			env.Setenv("GOCACHE", goEnv(t, "GOCACHE"))
+			env.Setenv("GOMODCACHE", goEnv(t, "GOMODCACHE"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", hosttest.CacheDir(t, "compiled"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"take-port": takePort},
+	})
+}
+
+// takePort listens on a free port until the script ends, and sets the variable
+// that its argument names to the address.
+func takePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// running is a command that is running in this process.
+type running struct {
+	out  *bufio.Reader
+	stop context.CancelFunc
+	code chan int
+	errs *strings.Builder
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// start runs the command until the test ends, and then expects the exit code 0.
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w := io.Pipe()
+	c := &running{out: bufio.NewReader(r), stop: cancel, code: make(chan int, 1), errs: &strings.Builder{}}
+	go func() {
+		code := doMain(ctx, append([]string{"chhost"}, args...), strings.NewReader(""), w, c.errs)
+		_ = w.Close()
+		c.code <- code
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_, _ = io.Copy(io.Discard, r)
+		if code := <-c.code; code != exitOK {
+			t.Errorf("chhost %s: exit code %d\n%s", strings.Join(args, " "), code, c.errs)
+		}
+	})
+	return c
+}
+
+var urlForm = regexp.MustCompile(`http://([^/\s]+)`)
+
+// address waits for the line that says where the command listens.
+func (c *running) address(t *testing.T) string {
+	t.Helper()
+	var seen strings.Builder
+	for {
+		line, err := c.out.ReadString('\n')
+		seen.WriteString(line)
+		if m := urlForm.FindStringSubmatch(line); m != nil {
+			go func() { _, _ = io.Copy(io.Discard, c.out) }()
+			return m[1]
+		}
+		if err != nil {
+			t.Fatalf("the command ended without saying where it listens:\n%s", seen.String())
+		}
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// joinOn joins a topic of the command's host and returns the joined channel.
+func joinOn(t *testing.T, address, topic, params string) *phxclient.Channel {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client, err := phxclient.Connect(ctx, "ws://"+address+"/socket", phxclient.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	payload, err := phx.Object([]byte(params))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := client.Join(ctx, topic, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestDev is the main job: a plugin is built from source and served with its
+// page, and a client can join.
+func TestDev(t *testing.T) {
+	root := hosttest.Root(t)
+	c := start(t, "dev", filepath.Join(root, "plugins/chat"), "--addr", "127.0.0.1:0", "--cache", hosttest.CacheDir(t, "compiled"))
+	address := c.address(t)
+	if status, body := get(t, "http://"+address+"/"); status != http.StatusOK || !strings.Contains(body, "/chhost.js") {
+		t.Errorf("the page: status %d, and it should use /chhost.js:\n%s", status, body)
+	}
+	if status, body := get(t, "http://"+address+"/chhost.js"); status != http.StatusOK || !strings.Contains(body, "phx_join") {
+		t.Errorf("/chhost.js: status %d\n%s", status, body)
+	}
+	joinOn(t, address, "rooms:lobby", `{"user":"Ada"}`)
+}
+
+// TestServe serves two routes to one module; a pattern may contain =.
+func TestServe(t *testing.T) {
+	dir := t.TempDir()
+	food := filepath.Join(dir, "food.wasm")
+	if err := os.WriteFile(food, hosttest.Guest(t, "plugins/food"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "serve", "--route", "a=b:*="+food, "--addr", "127.0.0.1:0", "--route", "foods:*="+food, "--cache", hosttest.CacheDir(t, "compiled"))
+	joinOn(t, c.address(t), "foods:all", `{}`)
+}
