@@ -1,0 +1,219 @@
+// The chat page in a real browser: two tabs that talk to each other through `chhost dev`.
+// With CHHOST_SCREENSHOTS it leaves pictures of the page in that directory.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { chromium } from "playwright-core";
+import { dev } from "./server.mjs";
+import { until } from "./wait.mjs";
+
+const executablePath = process.env.CHHOST_CHROMIUM || "/usr/bin/chromium";
+// On a build server nothing is skipped: there the launch fails, and names what is missing.
+const skip = existsSync(executablePath) || process.env.CI === "true"
+  ? false : `chromium is missing: ${executablePath} (install it, or name another with CHHOST_CHROMIUM)`;
+const screenshots = process.env.CHHOST_SCREENSHOTS;
+
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 390, height: 844 };
+
+describe("the chat page", { skip }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    server = await dev("plugins/chat");
+    browser = await chromium.launch({ // with a fresh profile that goes when the browser does
+      executablePath,
+      headless: true,
+      args: [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      ],
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  // Tabs of one browser profile, and all that went wrong in them.
+  async function profile(t, options = {}) {
+    const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", colorScheme: "light", ...options });
+    context.setDefaultTimeout(20_000);
+    t.after(() => context.close());
+    const faults = [];
+    return {
+      faults,
+      context,
+      async tab(query = "", { host, page: address } = server) {
+        const page = await context.newPage();
+        page.on("pageerror", (error) => faults.push(error.message));
+        page.on("console", (message) => { if (message.type() === "error") faults.push(message.text()); });
+        page.on("request", (request) => { if (new URL(request.url()).host !== host) faults.push(request.url()); });
+        await page.goto(address + query);
+        return page;
+      },
+    };
+  }
+
+  async function enter(page, name) {
+    await page.getByLabel("Your name").fill(name);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByText("Connected").waitFor();
+  }
+
+  async function say(page, text) {
+    await page.getByLabel("Message").fill(text);
+    await page.getByLabel("Message").press("Enter");
+  }
+
+  const conversation = (page) => page.getByRole("log", { name: "Conversation" });
+  const entry = (page, text) => conversation(page).getByText(text, { exact: true });
+
+  async function picture(page, name) {
+    if (!screenshots) return;
+    mkdirSync(screenshots, { recursive: true });
+    // Arriving messages fade in: wait until all stands still.
+    await page.waitForFunction(() => document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity));
+    await page.screenshot({ path: path.join(screenshots, `chat-${name}.png`) });
+  }
+
+  test("carries what is typed in one tab to the other, and announces who comes and goes", async (t) => {
+    const { tab, faults } = await profile(t);
+    const ada = await tab();
+    await picture(ada, "door-wide");
+    // What the policy forbids would be among the faults.
+    const policy = await ada.locator("meta[http-equiv='Content-Security-Policy']").getAttribute("content");
+    assert.equal(policy, "default-src 'self'");
+    await enter(ada, "Ada");
+    await entry(ada, "You entered").waitFor();
+    const grace = await tab();
+    await enter(grace, "Grace");
+    await entry(ada, "Grace entered").waitFor();
+
+    await say(ada, "Hello Grace! This went through a channel.");
+    await say(grace, "And this is the answer, by the same way.");
+    await entry(ada, "And this is the answer, by the same way.").waitFor();
+    for (const [page, own, author] of [[ada, true, "You"], [grace, false, "Ada"]]) {
+      const message = conversation(page).getByRole("listitem").filter({ hasText: "Hello Grace!" });
+      await message.waitFor();
+      assert.equal(await message.count(), 1);
+      assert.equal((await message.getAttribute("class")).split(" ").includes("own"), own);
+      await message.getByText(author, { exact: true }).waitFor();
+    }
+    assert.equal(await ada.getByLabel("Message").inputValue(), "", "what was sent leaves the field");
+
+    const markup = `<img src="/none.png" onerror="document.title='hit'"><b>bold</b> & <script>1</script>`;
+    await say(ada, markup);
+    await entry(grace, markup).waitFor();
+    assert.equal(await conversation(grace).locator("img, b, script").count(), 0);
+    assert.notEqual(await grace.title(), "hit");
+
+    await grace.getByLabel("Message").fill("one line");
+    await grace.getByLabel("Message").press("Shift+Enter");
+    await grace.keyboard.type("and another");
+    await grace.getByRole("button", { name: "Send" }).click();
+    const body = conversation(ada).getByText("one line");
+    await body.waitFor();
+    assert.equal(await body.textContent(), "one line\nand another");
+
+    await picture(ada, "wide");
+    await grace.setViewportSize(NARROW);
+    await picture(grace, "narrow");
+    await grace.close();
+    await entry(ada, "Grace left").waitFor();
+    assert.deepEqual(faults, []);
+  });
+
+  test("fits a narrow window, in the dark too", async (t) => {
+    const { tab, faults } = await profile(t, { viewport: NARROW, colorScheme: "dark" });
+    const page = await tab();
+    await picture(page, "door-narrow-dark");
+    await enter(page, "A name as long as the field takes");
+    const long = "averylongwordwithoutanyspaces".repeat(10);
+    for (let n = 1; n <= 12; n++) await say(page, `Message ${n} of a conversation that needs some room.`);
+    await say(page, long);
+    await entry(page, long).waitFor();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    const box = await entry(page, long).boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= NARROW.width, "a long word is wrapped");
+    const newestInSight = () => conversation(page).evaluate((log) => (
+      log.querySelector("li:last-child").getBoundingClientRect().bottom <= log.getBoundingClientRect().bottom));
+    await until("the newest message to be in sight", newestInSight);
+    await picture(page, "narrow-dark");
+    await page.setViewportSize({ ...NARROW, height: 440 });
+    await until("it to stay in sight above a keyboard", newestInSight);
+    assert.deepEqual(faults, []);
+  });
+
+  test("says why a room is closed to one", async (t) => {
+    const { tab, faults } = await profile(t);
+    const page = await tab("?room=secret");
+    await page.getByLabel("Your name").fill("Mallory");
+    await page.getByLabel("Your name").press("Enter");
+    await page.getByRole("alert").getByText("You were not let in: unauthorized").waitFor();
+    await picture(page, "refused");
+    assert.equal(await conversation(page).isVisible(), false);
+    assert.deepEqual(faults, []);
+  });
+
+  test("says what was not sent, and why, and keeps it to be sent again", async (t) => {
+    const { tab, context, faults } = await profile(t);
+    let overloaded = true;
+    await context.routeWebSocket(/\/socket\/websocket/, (client) => { // the host's own answer when a mailbox is full
+      const host = client.connectToServer();
+      client.onMessage((frame) => {
+        const [joinRef, ref, topic, event] = JSON.parse(frame);
+        if (event !== "new:msg" || !overloaded) return host.send(frame);
+        client.send(JSON.stringify([joinRef, ref, topic, "phx_reply", { status: "error", response: { reason: "overloaded" } }]));
+      });
+    });
+    const page = await tab();
+    await enter(page, "Ada");
+    await say(page, "too much");
+    const alert = page.getByRole("alert").getByText("Not sent: overloaded");
+    await alert.waitFor();
+    assert.equal(await page.getByLabel("Message").inputValue(), "too much");
+    await picture(page, "not-sent");
+    overloaded = false;
+    await page.getByLabel("Message").press("Enter");
+    await entry(page, "too much").waitFor();
+    await alert.waitFor({ state: "hidden" });
+    assert.deepEqual(faults, []);
+  });
+
+  test("reconnects when the server is restarted, with the conversation still there", async (t) => {
+    let restarted = await dev("plugins/chat");
+    t.after(() => restarted?.stop());
+    const { tab } = await profile(t);
+    const page = await tab("", restarted);
+    await enter(page, "Ada");
+    await say(page, "before");
+    await entry(page, "before").waitFor();
+    const { port } = restarted;
+    await restarted.stop();
+    restarted = null;
+    await page.getByText("Reconnecting…").waitFor();
+    restarted = await dev("plugins/chat", port);
+    await page.getByText("Connected").waitFor();
+    await say(page, "after");
+    await entry(page, "after").waitFor();
+    assert.equal(await entry(page, "before").count(), 1);
+  });
+
+  test("leaves by its button, asks for the name again, and keeps it over a reload", async (t) => {
+    const { tab, faults } = await profile(t);
+    const [ada, grace] = [await tab(), await tab()];
+    await enter(ada, "Ada");
+    await enter(grace, "Grace");
+    await grace.reload();
+    await grace.getByText("Connected").waitFor();
+    await grace.getByRole("button", { name: "Leave" }).click();
+    await until("Grace to have left twice", async () => await entry(ada, "Grace left").count() === 2);
+    await enter(grace, "Hopper");
+    await entry(ada, "Hopper entered").waitFor();
+    assert.deepEqual(faults, []);
+  });
+});
