@@ -1,0 +1,212 @@
+// Package chhost_test holds the house to its plan: which package may import
+// which, where third parties live, what starts goroutines, what is exported.
+//
+// The tables in this file are the plan and are meant to be edited: a new
+// package gets a row in rooms, a new goroutine gets an owner in goroutines. The
+// rules that judge the source against them are in house_rules_test.go; each has
+// a fixture in house_fixtures_test.go that it must find guilty.
+package chhost_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// room is one package of the plan.
+type room struct {
+	// path is the package's directory; a last element * stands for any one
+	// name, a last element ... for everything below.
+	path string
+	// level is its height in the house. Arrows point down only.
+	level int
+	// sentence is how the package comment begins, after "Package name [is]". A
+	// row without one leaves the sentence to the package.
+	sentence string
+	// own lists the packages of this module that it may import.
+	own string
+	// outside lists the modules of others that it may import; the standard
+	// library is free.
+	outside string
+}
+
+// rooms is the import plan. A row may stand here before its package exists.
+//
+// host/internal/* is not listed under own: every room of the host may import
+// it, because it imports none of ours.
+var rooms = []room{
+	{"abi", 0, "The contract between host and guest", "", ""},
+	{"host/client", 0, "is the browser client that the host serves", "", ""},
+	{"host/gobuild", 0, "Builds a plugin written in Go with the Go toolchain", "", ""},
+	{"host/internal/*", 0, "", "", ""},
+	{"host/phx", 0, "The Phoenix wire protocol", "", ""},
+	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
+	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
+
+	{"abi/gen", 1, "Renders abi for the guest SDKs", "abi", ""},
+	{"host/channel", 1, "Runs one client's membership of one topic", "host/phx host/pubsub", ""},
+	{"host/phx/phxclient", 1, "A Phoenix Channels client", "host/phx", "github.com/gorilla/websocket"},
+	{"host/pubsub", 1, "Delivers broadcasts to a topic's subscribers", "host/phx", ""},
+	{"host/registry/registrytest", 1, "", "host/registry", ""},
+
+	{"host/channel/channeltest", 2, "", "host/channel host/phx host/pubsub", ""},
+	{"host/presence", 2, "Tracks who is in a topic", "host/phx host/pubsub", ""},
+	{"host/hosttest/conversation", 2, "Reads golden dialogues", "host/phx host/phx/phxclient", ""},
+	{"host/pubsub/natspubsub", 2, "", "host/phx host/pubsub", "github.com/nats-io/nats.go"},
+	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
+	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},
+	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
+	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx", "github.com/tetratelabs/wazero"},
+
+	{"host/tenant", 3, "What one customer owns", "host/channel host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
+
+	{"host/admin", 4, "The operator's HTTP API and pages", "host/registry host/tenant", ""},
+	{"host/transport/longpoll", 4, "Serves sockets over HTTP long-polling", "host/phx host/socket", ""},
+	{"host/transport/websocket", 4, "Serves sockets over WebSocket", "host/phx host/socket", "github.com/gorilla/websocket"},
+
+	{"host", 5, "The channel host", "host/...", ""},
+
+	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient", "github.com/urfave/cli/v2"},
+	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "host", "github.com/peterh/liner"},
+	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
+	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/wasm", ""},
+}
+
+// sideways lists the arrows between two rooms of one level.
+var sideways = []arrow{
+	{"host/channel", "host/pubsub"},
+	{"cmd/chhost", "cmd/chhost/internal/..."},
+}
+
+// quarantine fences modules in: only these rooms may import them, in their
+// tests too, so that each can be replaced in one room.
+var quarantine = map[string]string{
+	"github.com/tetratelabs/wazero": "host/wasm",
+	"github.com/gorilla/websocket":  "host/phx/phxclient host/transport/websocket",
+	"github.com/urfave/cli":         "cmd/chhost",
+}
+
+// testModules may be imported by every package's tests.
+const testModules = "github.com/rogpeppe/go-internal go.uber.org/goleak"
+
+// start is the number of places in a package that start a goroutine, and who
+// waits for them to end.
+type start struct {
+	count int
+	owner string
+}
+
+// goroutines is the census: `go` statements, x.Go(f) and AfterFunc in non-test
+// files. Whoever starts a goroutine waits for it, and says here how.
+var goroutines = map[string]start{
+	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
+	"host":                     {4, "Host.Run: the loops of the transport and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown"},
+	"host/channel":             {2, "Env.Wait: counts every turn of a channel and waits for them; the AfterFunc is its own deadline, stopped before it returns"},
+	"host/hosttest":            {1, "the cleanup of the test that started the server: Shutdown, then it waits for Run"},
+	"host/phx/phxclient":       {5, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
+	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
+	"host/transport/websocket": {3, "Transport.Shutdown waits for every reader and writer; the AfterFunc is its own deadline, stopped before it returns"},
+}
+
+// state lists the package-level variables of host/ and abi/ that are not
+// errors, embedded files, regular expressions or interface checks, each with
+// the reason why it is no mutable state.
+var state = map[string]string{}
+
+// namesAllowed lists exported identifiers that contain a forbidden word because
+// someone else's standard calls the thing so.
+var namesAllowed = map[string]string{
+	"host/socket.CloseServiceRestart": "the name of 1012 in the registry of RFC 6455's close codes",
+}
+
+// filesAllowed lists host files whose name is meant to be a build constraint.
+var filesAllowed = map[string]string{}
+
+func TestPlanPointsDown(t *testing.T) {
+	report(t, judgePlan(rooms, sideways, quarantine))
+}
+
+func TestImportsFollowThePlan(t *testing.T) {
+	for _, p := range rootPackages(t) {
+		report(t, judgeImports(rooms, p))
+		report(t, judgeQuarantine(quarantine, p))
+	}
+}
+
+// TestNoPackageVanishes fails when build constraints hide all files of a
+// directory, which the go command passes over in silence.
+func TestNoPackageVanishes(t *testing.T) {
+	seen := goList(t, "./...")
+	for _, p := range rootPackages(t) {
+		if _, ok := seen[p.importPath()]; !ok {
+			t.Errorf("%s has Go files, but `go list ./...` does not see the package: look at the file names and the //go:build lines", p.dir)
+		}
+	}
+}
+
+func TestPackageComments(t *testing.T) {
+	for _, p := range tree(t) {
+		report(t, judgeComment(rooms, p))
+	}
+}
+
+func TestGoroutineCensus(t *testing.T) {
+	report(t, judgeCensus(goroutines, tree(t)))
+}
+
+func TestModules(t *testing.T) {
+	for _, dir := range moduleDirs(t) {
+		report(t, judgeModule(dir, readModule(t, dir)))
+	}
+}
+
+func TestNoForeignTypesExported(t *testing.T) {
+	for _, p := range exportData(t, "./host/...", "./abi/...") {
+		report(t, judgeExports(p))
+	}
+}
+
+func TestFileNames(t *testing.T) {
+	for _, p := range tree(t) {
+		report(t, judgeFileNames(filesAllowed, p))
+	}
+}
+
+func TestNoMutableState(t *testing.T) {
+	var packages []*sourcePackage
+	for _, p := range rootPackages(t) {
+		if under(p.dir, "host") || under(p.dir, "abi") {
+			packages = append(packages, p)
+		}
+	}
+	report(t, judgeState(state, packages))
+}
+
+func TestNames(t *testing.T) {
+	report(t, judgeNames(namesAllowed, tree(t)))
+}
+
+func report(t *testing.T, faults []string) {
+	t.Helper()
+	for _, f := range faults {
+		t.Error(f)
+	}
+}
+
+// stale answers a fault for every key of a table that was not used.
+func stale[V any](table string, entries map[string]V, used map[string]bool) []string {
+	var faults []string
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		if !used[key] {
+			faults = append(faults, fmt.Sprintf("%s has an entry for %s, which is no longer there: take the entry out of house_test.go", table, key))
+		}
+	}
+	return faults
+}
+
+// under reports whether the slash-separated path is dir or lies below it.
+func under(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, dir+"/")
+}
