@@ -1,6 +1,9 @@
 package phx
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Broadcast is one event on its way to every subscriber of a topic. It is
 // shared by all of them and immutable; make it with [NewBroadcast] and do not
@@ -10,8 +13,11 @@ type Broadcast struct {
 	event   string
 	payload Payload
 
-	mu     sync.Mutex
-	frames []encoded // one for each Encoder that asked; seldom more than two
+	// frames has one for each Encoder that asked, seldom more than two. It is
+	// replaced, never changed, so that subscribers on several cores read it
+	// without meeting at a lock.
+	frames atomic.Pointer[[]encoded]
+	mu     sync.Mutex // held while a frame is encoded
 }
 
 type encoded struct {
@@ -71,16 +77,34 @@ func (e *Encoder) Reply(r *Reply) ([]byte, error) {
 // Broadcast returns the frame of b, which is encoded at the first call and
 // shared by all later ones: it must not be changed.
 func (e *Encoder) Broadcast(b *Broadcast) ([]byte, error) {
+	if found, ok := b.frame(e); ok {
+		return found.frame, found.err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.frames {
-		if b.frames[i].by == e {
-			return b.frames[i].frame, b.frames[i].err
-		}
+	if found, ok := b.frame(e); ok { // somebody else was quicker
+		return found.frame, found.err
 	}
 	frame, err := e.seal(e.Serializer.AppendBroadcast(e.room(len(b.topic)+len(b.event)+len(b.payload.data)), b))
-	b.frames = append(b.frames, encoded{by: e, frame: frame, err: err})
+	var frames []encoded
+	if known := b.frames.Load(); known != nil {
+		frames = append(frames, *known...)
+	}
+	frames = append(frames, encoded{by: e, frame: frame, err: err})
+	b.frames.Store(&frames)
 	return frame, err
+}
+
+// frame returns what e has encoded already.
+func (b *Broadcast) frame(e *Encoder) (encoded, bool) {
+	if known := b.frames.Load(); known != nil {
+		for i := range *known {
+			if (*known)[i].by == e {
+				return (*known)[i], true
+			}
+		}
+	}
+	return encoded{}, false
 }
 
 // envelopeRoom covers the rest of the envelope with refs of usual length, so
