@@ -72,7 +72,7 @@ func (e *Engine) load(ctx context.Context, m Module, limits Limits) (*code, erro
 // below it, so that only what is loaded has to be verified.
 func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits) (*code, error) {
 	digest := sha256.Sum256(bin)
-	s := seals{dir: filepath.Join(cacheDir, hex.EncodeToString(digest[:16])), digest: digest}
+	s := seals{dir: filepath.Join(cacheDir, hex.EncodeToString(digest[:16]))}
 	if err := s.verify(); err != nil {
 		return nil, err
 	}
@@ -96,10 +96,7 @@ func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits)
 // not the offsets to which it jumps in it, nor the lengths that it allocates: a
 // damaged one can end the process. Seals protect from accidents, not from
 // somebody who can write to the directory.
-type seals struct {
-	dir    string
-	digest [sha256.Size]byte // of the module
-}
+type seals struct{ dir string }
 
 const sealSuffix = ".seal"
 
@@ -120,7 +117,7 @@ func (s seals) add() error {
 		if sealed {
 			return nil
 		}
-		seal, err := s.of(path)
+		seal, err := sealOf(path)
 		if err != nil {
 			return err
 		}
@@ -135,7 +132,7 @@ func (s seals) entries(f func(path string, sealed bool) error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, sealSuffix) || strings.HasSuffix(path, ".tmp") {
 			return ignoreMissing(err)
 		}
-		seal, err := s.of(path)
+		seal, err := sealOf(path)
 		if err != nil {
 			return ignoreMissing(err)
 		}
@@ -144,15 +141,14 @@ func (s seals) entries(f func(path string, sealed bool) error) error {
 	})
 }
 
-// of computes the seal of an entry: it holds for this module, this name and
-// this content only.
-func (s seals) of(path string) (string, error) {
+// sealOf computes the seal of an entry: it holds for this name, which the engine
+// derives from the module, and this content only.
+func sealOf(path string) (string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	h.Write(s.digest[:])
 	h.Write([]byte(filepath.Base(path)))
 	h.Write(content)
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -309,6 +309,9 @@ func TestClock(t *testing.T) {
 	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, append(sleep(10*time.Second), sleep(1)...)...))
 	wantFailure(t, res, err, "LimitError", "wasm: limit sleep exceeded in handle_in: a callback may sleep 10s in all")
 
+	res, err = p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, append(sleep(1), sleep(1<<63-1)...)...))
+	wantFailure(t, res, err, "LimitError", "wasm: limit sleep exceeded")
+
 	// The monotonic clock of an instance never goes back, whatever the host's does.
 	early := ns(monotonic)
 	ev := scripted(t, abi.StatusOK, step{opClock, monotonic, 64}, step{opReply, 0, 64, 8, 1})

@@ -174,6 +174,24 @@ func parkedIn(method string) int {
 	return n
 }
 
+// TestClosedInstanceIsNotKept: the engine closes an instance when its time is
+// over, even if just then the callback has returned well.
+func TestClosedInstanceIsNotKept(t *testing.T) {
+	p := served(t, "echo", Limits{})
+	inst := p.hold(t, 1)[0]
+	if _, err := inst.call(t.Context(), abi.PhaseHandleIn, event(t, "{}")); err != nil {
+		t.Fatal(err)
+	}
+	if err := inst.module.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.put(inst)
+	wantPool(t, p, 0)
+	if _, err := p.HandleIn(t.Context(), event(t, "{}")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseWaitsForCalls(t *testing.T) {
 	p := served(t, "echo", Limits{Instances: 2, Wait: time.Hour})
 	held := p.hold(t, 2)
