@@ -38,7 +38,7 @@ type Channel struct {
 	mu      sync.Mutex
 	queue   []item
 	events  int // client's events in queue
-	outs    int // intercepted broadcasts in queue
+	outs    int // intercepted broadcasts in queue that belong to the membership id
 	running bool
 	closing bool // Close was called: nothing more is taken
 	retired bool
@@ -229,7 +229,9 @@ func (c *Channel) next() (it item, ok bool) {
 		case itemJoin, itemEvent, itemLeave:
 			c.events--
 		case itemOut:
-			c.outs--
+			if it.id == c.id {
+				c.outs--
+			}
 		}
 		c.mu.Unlock()
 		return it, true

@@ -15,7 +15,8 @@
 // handler did in Join follows it. Within one call, pushes and broadcasts that
 // are not intercepted reach the own client in call order and before the reply.
 // Intercepted broadcasts go through HandleOut and reach the own client after
-// the reply. Broadcasts of one sender keep their order.
+// the reply. The intercepted broadcasts of one sender keep their order, and so
+// do the others; between the two nothing is promised.
 //
 // # Failure
 //

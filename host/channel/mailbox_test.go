@@ -121,6 +121,23 @@ func TestOverflowOfAnOldMembership(t *testing.T) {
 	s.play(t, []string{`["2","2","t","echo",{}]`}, `["2","2","t","phx_reply",{"status":"ok","response":{}}]`)
 }
 
+// TestBroadcastsOfAnOldMembershipTakeNoRoom guards that a client which joins
+// again while its mailbox is full of what the old membership intercepted does
+// not fail for that.
+func TestBroadcastsOfAnOldMembershipTakeNoRoom(t *testing.T) {
+	s := blocked(t)
+	s.Send(t, leave, join, `["1",null,"t","wait",{}]`)
+	for range channel.MailboxBroadcasts {
+		s.Broadcast("t", "shout", `{}`)
+	}
+	s.room.resume <- struct{}{}
+	await(t, "the event of the new membership", s.room.entered)
+	s.Broadcast("t", "shout", `{"out":"number","n":1}`)
+	s.room.resume <- struct{}{}
+	a := `["1",null,"t","a",{}]`
+	s.play(t, nil, a, leftOK, closed, joined, a, `["1",null,"t","shout",{"out":"number","n":1}]`)
+}
+
 // The socket is told once of every message that has left the mailbox, before
 // the handler is entered, and never of one that was refused.
 func TestHandled(t *testing.T) {

@@ -271,6 +271,7 @@ func (c *Channel) attach(m membership, traits *Traits) {
 	c.state = stateJoining
 	c.traits = traits
 	c.id = m.id
+	c.outs = 0 // what waits for an earlier membership will be dropped
 	c.mu.Unlock()
 	m.unsubscribe = c.env.pubsub.Subscribe(c.env.topic(c.topic), c)
 	c.member = m

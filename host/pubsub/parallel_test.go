@@ -165,7 +165,7 @@ func TestStress(t *testing.T) {
 	twoProcs(t)
 	p := pubsub.New(nil)
 	topics := []pubsub.Topic{lobby, {Namespace: "other", Name: lobby.Name}}
-	const stayers, senders, each = 2 * pubsub.FanOutPart, 3, 40
+	const stayers, senders, each = 2 * pubsub.FanOutPart, 3, 20
 	subs := make([]counter, stayers)
 	var ends []func()
 	for i := range subs {
@@ -232,7 +232,7 @@ func TestNoDeliveryAfterTheEnd(t *testing.T) {
 	for range many {
 		p.Subscribe(lobby, &counter{})
 	}
-	for range 200 {
+	for range 60 {
 		var sub counter
 		end := p.Subscribe(lobby, &sub)
 		var wg sync.WaitGroup

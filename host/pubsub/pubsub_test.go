@@ -3,11 +3,13 @@ package pubsub_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"go.uber.org/goleak"
 
@@ -206,6 +208,25 @@ func TestNothingIsKeptOfATopicWithoutSubscribers(t *testing.T) {
 	if got := p.Topics(); got != 0 {
 		t.Errorf("%d topics are held, want 0", got)
 	}
+}
+
+// Nothing keeps a subscriber alive after its end, also where others stay.
+func TestNothingIsKeptOfASubscriber(t *testing.T) {
+	p := pubsub.New(nil)
+	var stays recorder
+	defer p.Subscribe(lobby, &stays)()
+	gone := func() weak.Pointer[recorder] {
+		r := new(recorder)
+		end := p.Subscribe(lobby, r)
+		broadcast(t, p, lobby, nil, "one")
+		end()
+		return weak.Make(r)
+	}()
+	runtime.GC()
+	if gone.Value() != nil {
+		t.Error("a subscriber is held after its end")
+	}
+	expect(t, &stays, "one")
 }
 
 // adapter keeps what was published and hands out deliver.

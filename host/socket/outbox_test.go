@@ -241,16 +241,24 @@ func TestOutboxRace(t *testing.T) {
 		s.Close(socket.End{Code: socket.CloseGoingAway}, channel.LeaveClosed)
 		<-done
 		writers.Wait()
-		next := [senders]uint64{}
-		for _, f := range got {
-			if sender, n := f>>32, f&0xffffffff; n != next[sender] {
-				t.Fatalf("sender %d: frame %d, want %d", sender, n, next[sender])
-			} else {
-				next[sender]++
-			}
+		checkOrder(t, got, make([]uint64, senders), each)
+	}
+}
+
+// checkOrder wants each of the senders, whose number is in the upper half of a
+// frame, to have sent its lower halves 0, 1, and so on, up to each.
+func checkOrder(t *testing.T, got, next []uint64, each uint64) {
+	t.Helper()
+	for _, f := range got {
+		sender, n := f>>32, f&0xffffffff
+		if n != next[sender] {
+			t.Fatalf("sender %d: frame %d, want %d", sender, n, next[sender])
 		}
-		if next != [senders]uint64{each, each, each, each} {
-			t.Fatalf("of each sender's %d frames these were written: %v", each, next)
+		next[sender]++
+	}
+	for sender, n := range next {
+		if n != each {
+			t.Fatalf("sender %d: %d of %d frames were written", sender, n, each)
 		}
 	}
 }

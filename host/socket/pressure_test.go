@@ -139,6 +139,7 @@ func TestRefusedFramesDoNotCount(t *testing.T) {
 		r.receive(t, `["1",null,"t","quiet",{}]`)
 	}
 	for range 40 {
+		r.receive(t, strings.Replace(large(1<<16), `"quiet"`, `"phx_join"`, 1))          // overloaded
 		r.receive(t, large(1<<16))                                                       // overloaded
 		r.receive(t, strings.Replace(large(1<<16), `"t"`, `"u"`, 1))                     // not joined
 		r.receive(t, strings.Replace(large(1<<16), `"t","quiet"`, `"u","phx_leave"`, 1)) // not joined
@@ -201,6 +202,28 @@ func TestNoJoinSurvivesTheClose(t *testing.T) {
 		}
 		if err := r.HandleFrame(t.Context(), text(join("d"))); !errors.Is(err, socket.ErrClosed) {
 			t.Fatalf("a join after the end: %v", err)
+		}
+	}
+}
+
+// The same, where the end comes in the midst of the join.
+func TestCloseInTheMidstOfAJoin(t *testing.T) {
+	var r *rig
+	h := newHandler().channel()
+	r = newRig(t, socket.Config{Route: func(topic string) (channel.Handler, bool) {
+		if topic == "late" {
+			r.Close(socket.End{Code: socket.CloseGoingAway}, channel.LeaveKicked)
+		}
+		return h, true
+	}})
+	r.receive(t, join("t"))
+	if err := r.HandleFrame(t.Context(), text(join("late"))); !errors.Is(err, socket.ErrClosed) {
+		t.Errorf("%v, want ErrClosed", err)
+	}
+	r.settle(t)
+	for _, topic := range []string{"t", "late"} {
+		if got := r.pubsub.Subscribers(pubsub.Topic{Namespace: "test", Name: topic}); got != 0 {
+			t.Errorf("%d subscribers of %s are left", got, topic)
 		}
 	}
 }
