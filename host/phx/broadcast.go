@@ -1,9 +1,6 @@
 package phx
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Broadcast is one event on its way to every subscriber of a topic. It is
 // shared by all of them and immutable; make it with [NewBroadcast] and do not
@@ -13,17 +10,17 @@ type Broadcast struct {
 	event   string
 	payload Payload
 
-	// frames has one for each Encoder that asked, seldom more than two. It is
-	// replaced, never changed, so that subscribers on several cores read it
-	// without meeting at a lock.
-	frames atomic.Pointer[[]encoded]
-	mu     sync.Mutex // held while a frame is encoded
+	// frames has one for each Encoder that asked, seldom more than two. Nothing is
+	// locked, so that subscribers on several cores do not meet here.
+	frames atomic.Pointer[encoded]
 }
 
+// encoded is the frame of one Encoder. It is immutable.
 type encoded struct {
 	by    *Encoder
 	frame []byte
 	err   error
+	next  *encoded
 }
 
 // NewBroadcast returns a broadcast of event with payload to topic.
@@ -57,54 +54,50 @@ type Framing struct {
 	Room int
 	// Seal completes a frame: buf[:Room] is free, buf[Room:] is what the
 	// serializer wrote. It returns the bytes to send, which may be a part of
-	// buf. Nil returns buf as it is. It is called with the broadcast locked, so
-	// it must not encode another frame or wait for anything.
+	// buf. Nil returns buf as it is. It may be called from several goroutines at
+	// once.
 	Seal func(buf []byte, binary bool) []byte
 }
 
 // Message encodes m. The error is [ErrNoBinary] where the serializer cannot
-// carry bytes.
+// carry bytes, or a [*FrameError] where a name does not fit into a binary frame.
 func (e *Encoder) Message(m *Message) ([]byte, error) {
 	return e.seal(e.Serializer.AppendMessage(e.room(len(m.Topic)+len(m.Event)+len(m.Payload.data)), m))
 }
 
-// Reply encodes r. The error is [ErrNoBinary] where the serializer cannot
-// carry bytes.
+// Reply encodes r. The errors are those of [Encoder.Message].
 func (e *Encoder) Reply(r *Reply) ([]byte, error) {
 	return e.seal(e.Serializer.AppendReply(e.room(len(r.Topic)+len(r.Payload.data)), r))
 }
 
 // Broadcast returns the frame of b, which is encoded at the first call and
-// shared by all later ones: it must not be changed.
+// shared by all later ones: it must not be changed. The errors are those of
+// [Encoder.Message].
 func (e *Encoder) Broadcast(b *Broadcast) ([]byte, error) {
-	if found, ok := b.frame(e); ok {
+	known := b.frames.Load()
+	if found := known.of(e); found != nil {
 		return found.frame, found.err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if found, ok := b.frame(e); ok { // somebody else was quicker
-		return found.frame, found.err
-	}
-	frame, err := e.seal(e.Serializer.AppendBroadcast(e.room(len(b.topic)+len(b.event)+len(b.payload.data)), b))
-	var frames []encoded
-	if known := b.frames.Load(); known != nil {
-		frames = append(frames, *known...)
-	}
-	frames = append(frames, encoded{by: e, frame: frame, err: err})
-	b.frames.Store(&frames)
-	return frame, err
-}
-
-// frame returns what e has encoded already.
-func (b *Broadcast) frame(e *Encoder) (encoded, bool) {
-	if known := b.frames.Load(); known != nil {
-		for i := range *known {
-			if (*known)[i].by == e {
-				return (*known)[i], true
-			}
+	made := &encoded{by: e}
+	made.frame, made.err = e.seal(e.Serializer.AppendBroadcast(e.room(len(b.topic)+len(b.event)+len(b.payload.data)), b))
+	for {
+		made.next = known
+		if b.frames.CompareAndSwap(known, made) {
+			return made.frame, made.err
+		}
+		known = b.frames.Load()
+		if found := known.of(e); found != nil { // somebody was quicker: all share one frame
+			return found.frame, found.err
 		}
 	}
-	return encoded{}, false
+}
+
+// of returns what e has encoded already, or nil.
+func (f *encoded) of(e *Encoder) *encoded {
+	for f != nil && f.by != e {
+		f = f.next
+	}
+	return f
 }
 
 // envelopeRoom covers the rest of the envelope with refs of usual length, so

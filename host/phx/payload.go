@@ -23,7 +23,8 @@ func JSON(data []byte) (Payload, error) {
 }
 
 // Object is [JSON] for a value that has to be an object, as pushes, broadcasts
-// and whatever a client sends have to be.
+// and whatever a client sends have to be. The error is [ErrNotObject] for
+// another value.
 func Object(data []byte) (Payload, error) {
 	p, err := JSON(data)
 	if err == nil && !p.IsObject() {
