@@ -64,7 +64,7 @@ func TestABugEndsOnlyItsMembership(t *testing.T) {
 	}{
 		{"in a push", []string{"a"}, "push", []string{crashed}},
 		{"in a reply", []string{"phx_reply"}, "echo", []string{crashed}},
-		{"in its own broadcast", []string{"say"}, "say", []string{crashed}},
+		{"in its own broadcast", []string{"say"}, "say", []string{reply2, crashed}},
 		{"in the phx_close", []string{"phx_close"}, "stop", []string{`["1",null,"t","a",{}]`, reply2}},
 		{"in the phx_error", []string{"phx_error"}, "crash", nil},
 		{"twice, also in the phx_error", []string{"a", "phx_error"}, "push", nil},
@@ -116,8 +116,8 @@ func TestABugEndsOnlyItsMembership(t *testing.T) {
 	}
 }
 
-// A delivery that panics must not leave its receiver unable to end: it reaches
-// the sender's turn, and both channels can be joined again.
+// A bug on the way to one subscriber costs that subscriber's membership: the
+// sender and the other subscribers notice nothing.
 func TestABugInADelivery(t *testing.T) {
 	node, room := channeltest.NewNode(t, channel.Config{}), newRoom()
 	client := new(faulty)
@@ -127,14 +127,24 @@ func TestABugInADelivery(t *testing.T) {
 	client.Expect(t, joined)
 	client.fails = func(event string) bool { return event == "say" }
 
-	sender := node.Client(t, "t", newRoom(), channel.Options{})
-	sender.Send(t, join)
-	sender.Expect(t, joined)
+	sender, other := node.Client(t, "t", newRoom(), channel.Options{}), node.Client(t, "t", newRoom(), channel.Options{})
+	for _, s := range []*channeltest.Client{sender, other} {
+		s.Send(t, join)
+		s.Expect(t, joined)
+	}
 	sender.Send(t, `["1","2","t","say",{}]`)
-	sender.Expect(t, crashed)
+	say := `[null,null,"t","say",{}]`
+	sender.Expect(t, say)
+	other.Expect(t, say)
 	node.Settle(t)
-
-	post(t, c, room, leave)
-	node.Settle(t)
-	client.Expect(t, leftOK, closed)
+	client.Expect(t, crashed)
+	if got := room.called(); got[len(got)-1] != "leave FAILED" {
+		t.Errorf("the handler was called %q, want leave FAILED at the end", got)
+	}
+	if node.Log.Count("BUG:") != 1 {
+		t.Error("the bug was not logged once")
+	}
+	if got := node.PubSub.Subscribers(node.Topic("t")); got != 2 {
+		t.Errorf("%d subscribers, want the two others", got)
+	}
 }

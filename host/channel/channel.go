@@ -80,7 +80,7 @@ const (
 	itemLeave
 	itemOut
 	itemClose
-	itemOverflow
+	itemFail
 )
 
 type item struct {
@@ -90,7 +90,8 @@ type item struct {
 	msg     phx.Message
 	size    int
 	out     delivery // itemOut
-	id      uint64   // itemOut, itemOverflow: the membership it belongs to
+	err     error    // itemFail: why, or nil if that has been logged
+	id      uint64   // itemOut, itemFail: the membership it belongs to
 }
 
 type delivery struct {
@@ -184,14 +185,13 @@ func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 		if len(c.held) < MailboxBroadcasts {
 			c.held = append(c.held, d)
 		} else {
-			c.overflow()
+			c.failLater(errOverflow)
 		}
 	case stateJoined:
 		if !c.traits.intercepts(b.Event()) {
 			c.sending.Add(1)
-			defer c.sending.Add(-1) // after a panic too, or detach would wait for ever
 			c.mu.Unlock()
-			c.client.Broadcast(b)
+			c.send(b)
 			return
 		}
 		c.intercept(d)
@@ -199,22 +199,39 @@ func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 	c.mu.Unlock()
 }
 
+// send gives a broadcast to the client. A bug on this side costs this
+// membership, and not the sender, whose goroutine it is.
+func (c *Channel) send(b *phx.Broadcast) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.logBug(r)
+			c.mu.Lock()
+			if c.state != stateNone {
+				c.failLater(nil)
+			}
+			c.mu.Unlock()
+		}
+		c.sending.Add(-1) // the last thing: detach waits for it
+	}()
+	c.client.Broadcast(b)
+}
+
 // intercept puts a broadcast into the mailbox. The caller holds c.mu.
 func (c *Channel) intercept(d delivery) {
 	if c.outs >= MailboxBroadcasts {
-		c.overflow()
+		c.failLater(errOverflow)
 		return
 	}
 	c.outs++
 	c.enqueue(item{kind: itemOut, out: d, id: c.id})
 }
 
-// overflow fails the membership, behind what waits already. The caller holds
+// failLater fails the membership, behind what waits already. The caller holds
 // c.mu.
-func (c *Channel) overflow() {
+func (c *Channel) failLater(why error) {
 	c.state = stateNone
 	c.held = nil
-	c.enqueue(item{kind: itemOverflow, id: c.id})
+	c.enqueue(item{kind: itemFail, id: c.id, err: why})
 }
 
 // next takes the oldest item out of the mailbox. Without one the turn is over;

@@ -56,8 +56,8 @@ func BroadcastFrom(event string, payload phx.Payload) Effect {
 	return Effect{kind: KindBroadcastFrom, event: event, payload: payload}
 }
 
-// Assign replaces the channel's assigns; empty data empties them. The data is
-// kept and must not be changed afterwards. The last Assign of a call wins.
+// Assign replaces the channel's assigns by a copy of data; empty data empties
+// them. The last Assign of a call wins.
 func Assign(data []byte) Effect { return Effect{kind: KindAssign, assigns: data} }
 
 // Kind tells what the effect is.
@@ -75,12 +75,12 @@ func (e Effect) Assigns() []byte { return e.assigns }
 // rules says which statuses and effects a callback may return, as bit sets; the
 // same rows bind guests, see package abi.
 type rules struct {
-	statuses uint8
-	effects  uint8
+	statuses uint32
+	effects  uint32
 	reply    bool
 }
 
-func statuses(of ...Status) (set uint8) {
+func statuses(of ...Status) (set uint32) {
 	for _, s := range of {
 		set |= 1 << s
 	}
@@ -134,7 +134,7 @@ func (r *Result) check(cb Callbacks) error {
 	return nil
 }
 
-func (e *Effect) check(cb Callbacks, allowed uint8) error {
+func (e *Effect) check(cb Callbacks, allowed uint32) error {
 	if allowed&(1<<e.kind) == 0 {
 		return fmt.Errorf("channel: %s may not %s", cb, e.kind)
 	}

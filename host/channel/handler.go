@@ -146,7 +146,8 @@ type Status uint8
 const (
 	StatusOK Status = iota
 	// StatusError is the handler's own refusal: of a join with the reply's
-	// payload, elsewhere the end of the channel with phx_error.
+	// payload; in HandleIn and HandleOut the end of the channel with phx_error;
+	// in Leave it drops the effects and is logged.
 	StatusError
 	// StatusStop carries out the result and then ends the channel.
 	StatusStop
@@ -157,7 +158,8 @@ const (
 )
 
 // Result is what a callback wants done: Do in order, then the reply, then the
-// stop. The zero Result is StatusOK with nothing to do.
+// stop. Of a join the reply comes first, since it precedes every other frame.
+// The zero Result is StatusOK with nothing to do.
 type Result struct {
 	Status Status
 	Do     []Effect

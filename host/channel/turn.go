@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,11 +36,15 @@ func (c *Channel) handle(it item) {
 func (c *Channel) survives(f func()) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.env.log.Error("BUG: panic in a channel's turn", "topic", c.topic, "panic", r, "stack", string(debug.Stack()))
+			c.logBug(r)
 		}
 	}()
 	f()
 	return true
+}
+
+func (c *Channel) logBug(r any) {
+	c.env.log.Error("BUG: panic in a channel", "topic", c.topic, "panic", r, "stack", string(debug.Stack()))
 }
 
 func (c *Channel) carry(it item) {
@@ -62,9 +67,9 @@ func (c *Channel) carry(it item) {
 			m := c.detach()
 			c.leave(&m, it.leave)
 		}
-	case itemOverflow:
+	case itemFail:
 		if it.id == c.member.id {
-			c.fail(CallbackHandleOut, errOverflow)
+			c.fail(CallbackHandleOut, it.err)
 		}
 	}
 }
@@ -379,7 +384,7 @@ func (c *Channel) carryOut(m *membership, do []Effect, push bool) {
 		case KindBroadcastFrom:
 			err = c.env.pubsub.BroadcastFrom(c.env.topic(c.topic), c, phx.NewBroadcast(c.topic, e.event, e.payload))
 		case KindAssign:
-			m.assigns = e.assigns
+			m.assigns = bytes.Clone(e.assigns) // it may be a part of the client's frame
 		}
 		if err != nil {
 			c.env.log.Warn("a broadcast did not reach the other nodes", "topic", c.topic, "event", e.event, "err", err)
