@@ -36,8 +36,8 @@ import (
 	"github.com/chhost/chhost/host/wasm"
 )
 
-// Config configures a [Host]. Routes are needed; the zero values of the other
-// fields are the defaults.
+// Config configures a [Host]. Routes are needed; the zero values (and
+// negative ones) of the other fields are the defaults.
 type Config struct {
 	// Addr is the TCP address that Run listens on, such as "127.0.0.1:4000". Empty:
 	// none, the host is served by ServeHTTP within another server.
@@ -113,9 +113,13 @@ type Host struct {
 	ws     *websocket.Transport
 	mux    http.Handler
 
-	state atomic.Int32
-	stop  chan context.Context // what Shutdown asks of Run
-	done  chan struct{}        // closed when Run has ended
+	state    atomic.Int32
+	stopOnce sync.Once
+	stop     chan struct{}      // closed when Shutdown asks Run to end
+	cut      context.Context    // ends when what is left is to be cut off
+	cutOff   context.CancelFunc // ends cut
+	drained  error              // of the drain; to be read after done
+	done     chan struct{}      // closed when Run has ended
 }
 
 const (
@@ -128,7 +132,8 @@ const (
 // lists everything that is wrong with the routes and the modules; it is a
 // [*wasm.ModuleError] where a module is at fault.
 func New(cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: cfg.Logger, stop: make(chan context.Context), done: make(chan struct{})}
+	h := &Host{cfg: cfg, log: cfg.Logger, stop: make(chan struct{}), done: make(chan struct{})}
+	h.cut, h.cutOff = context.WithCancel(context.Background())
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -138,7 +143,7 @@ func New(cfg Config) (*Host, error) {
 	if !strings.HasPrefix(h.cfg.Mount, "/") {
 		return nil, fmt.Errorf("host: the mount %q must start with a slash", h.cfg.Mount)
 	}
-	if h.cfg.Grace == 0 {
+	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
 	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: h.log, Now: cfg.Now})
@@ -212,9 +217,13 @@ func (h *Host) handlers() ([]tenant.Route, error) {
 }
 
 func (h *Host) compile(p *Plugin) (channel.Handler, error) {
-	return h.engine.Compile(context.Background(), wasm.Module{
+	compiled, err := h.engine.Compile(context.Background(), wasm.Module{
 		Name: p.Name, Tenant: tenant.Default, Binary: p.Module, Settings: p.Settings, Limits: p.Limits,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return compiled, nil
 }
 
 // ServeHTTP serves the socket below Mount, and Fallback elsewhere. Before Run
@@ -255,22 +264,20 @@ func (h *Host) Run(ctx context.Context) error {
 	})
 	server, failed := h.serve(&running)
 	var err error
-	var grace context.Context
+	grace := h.cut
 	select {
 	case <-ctx.Done():
-	case grace = <-h.stop:
+		var cancel context.CancelFunc
+		grace, cancel = context.WithTimeout(h.cut, h.cfg.Grace)
+		defer cancel()
+	case <-h.stop:
 	case err = <-failed:
 	}
-	if grace == nil {
-		var cancel context.CancelFunc
-		grace, cancel = context.WithTimeout(context.Background(), h.cfg.Grace)
-		defer cancel()
-	}
 	h.state.Store(stateStopped)
-	err = errors.Join(err, h.drain(grace, server))
+	h.drained = h.drain(grace, server)
 	endLoops()
 	running.Wait()
-	return errors.Join(err, h.engine.Close(context.Background()))
+	return errors.Join(err, h.drained, h.engine.Close(context.Background()))
 }
 
 // drain ends what clients have open, and returns when nothing is left of it.
@@ -316,19 +323,19 @@ func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 
 // Shutdown ends Run: no new connections are taken, the sockets are closed with
 // code 1012 so that clients come back later, leave is called for every channel,
-// and what is running ends. It returns when Run has ended, or with ctx's error
-// when ctx ends first: then what is left is cut off. A host that was never run
-// is only closed.
+// and what is running ends. It returns when Run has ended. When ctx ends first,
+// also if the end of Run's own context has started the shutdown, what is left is
+// cut off and ctx's error is returned. A host that was never run is only closed.
 func (h *Host) Shutdown(ctx context.Context) error {
 	if h.state.CompareAndSwap(stateNew, stateStopped) {
 		close(h.done)
 		return h.engine.Close(ctx)
 	}
-	select {
-	case h.stop <- ctx:
-	case <-h.done:
-		return nil
-	}
+	h.stopOnce.Do(func() { close(h.stop) })
+	cut := context.AfterFunc(ctx, h.cutOff)
 	<-h.done
-	return ctx.Err()
+	if !cut() && h.drained != nil {
+		return ctx.Err()
+	}
+	return nil
 }

@@ -214,6 +214,47 @@ func TestShutdownCutsOffWhatHangs(t *testing.T) {
 	}
 }
 
+// TestShutdownCutsOffARunThatIsEnding guards that Shutdown keeps its deadline
+// although the end of Run's context has started the shutdown, with more patience.
+func TestShutdownCutsOffARunThatIsEnding(t *testing.T) {
+	told := make(chan struct{})
+	leaving := channel.Funcs{
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		LeaveFunc: func(ctx context.Context, _ *channel.Event) (channel.Result, error) {
+			close(told)
+			<-ctx.Done()
+			return channel.Result{}, ctx.Err()
+		},
+	}.Handler()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := host.New(host.Config{Listener: l, Grace: time.Hour, Routes: []host.Route{{Pattern: "*", Handler: leaving}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, endRun := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(run) }()
+	client, err := phxclient.Connect(t.Context(), "ws://"+l.Addr().String()+"/socket", phxclient.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	join(t, client, "a")
+	endRun()
+	<-told
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown returned %v", err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("Run does not say that it was cut off")
+	}
+}
+
 // TestMountAndFallback guards that the host leaves all other paths alone.
 func TestMountAndFallback(t *testing.T) {
 	s := hosttest.Start(t, host.Config{
