@@ -113,10 +113,10 @@ type Socket struct {
 
 // New returns a socket. It starts nothing.
 func New(cfg Config) *Socket {
-	if cfg.MaxChannels == 0 {
+	if cfg.MaxChannels <= 0 {
 		cfg.MaxChannels = DefaultMaxChannels
 	}
-	if cfg.Outbox == 0 {
+	if cfg.Outbox <= 0 {
 		cfg.Outbox = DefaultOutbox
 	}
 	if cfg.Logger == nil {
@@ -223,6 +223,7 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 		return nil, false
 	}
 	topic = strings.Clone(topic) // it outlives the frame
+	// New only fills in a struct, so the lock is still a leaf.
 	c := channel.New(s.cfg.Env, s, topic, channel.Options{
 		SocketAssigns:    s.cfg.Assigns,
 		CloseBeforeReply: s.cfg.Encoder.Serializer == phx.V1(),
@@ -342,7 +343,7 @@ func (s *Socket) Send(frame []byte) {
 	case putWake:
 		s.cfg.Wake()
 	case putFull:
-		s.cfg.Logger.Warn("the client does not read fast enough", "limit", s.cfg.Outbox)
+		// Next logs it: here is the publisher's goroutine.
 		s.Close(End{CloseTryAgainLater, "client reads too slowly"}, LeaveClosed)
 	}
 }
@@ -351,7 +352,11 @@ func (s *Socket) Send(frame []byte) {
 // returns none, and Wake is called again when there are some, unless the socket
 // has ended: then end says how, and there will be no more.
 func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
-	return s.out.take(dst)
+	frames, end = s.out.take(dst)
+	if end != nil && end.Code == CloseTryAgainLater {
+		s.cfg.Logger.Warn("the client does not read fast enough", "limit", s.cfg.Outbox)
+	}
+	return frames, end
 }
 
 // Close ends the socket and its channels; why is what their handlers are told.

@@ -163,7 +163,7 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 		other.expect(fmt.Sprintf(`[null,null,"t","e",%s]`, numbered(n)))
 	}
 	s.expectLeft(t, channel.LeaveClosed)
-	if got := slow.readNumbered(socket.CloseTryAgainLater); got == 0 || got > broadcasts/2 {
+	if got := slow.readNumbered(socket.CloseTryAgainLater); got > broadcasts/2 { // none, if the writer came too late
 		t.Errorf("%d broadcasts arrived, want those that were on their way", got)
 	}
 	slow.expectEnd()

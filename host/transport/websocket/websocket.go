@@ -80,16 +80,16 @@ type Transport struct {
 
 // New returns a transport. It starts nothing.
 func New(cfg Config) *Transport {
-	if cfg.MaxFrame == 0 {
+	if cfg.MaxFrame <= 0 {
 		cfg.MaxFrame = DefaultMaxFrame
 	}
-	if cfg.IdleTimeout == 0 {
+	if cfg.IdleTimeout <= 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	if cfg.WriteTimeout == 0 {
+	if cfg.WriteTimeout <= 0 {
 		cfg.WriteTimeout = DefaultWriteTimeout
 	}
-	if cfg.CloseTimeout == 0 {
+	if cfg.CloseTimeout <= 0 {
 		cfg.CloseTimeout = DefaultCloseTimeout
 	}
 	if cfg.Logger == nil {
