@@ -87,6 +87,9 @@ func (t *Tenant) SetRoutes(routes []Route) error {
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", t.name, err)
 	}
+	for _, r := range table.Shadowed() {
+		t.log.Warn("a route can never be reached: an earlier one takes all of its topics", "route", r.Pattern, "earlier", r.By)
+	}
 	t.routes.Store(table)
 	return nil
 }

@@ -192,6 +192,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestUnreachableRoutes guards that a route which no topic can reach does not
+// stay unnoticed: the order of routes is easily wrong.
+func TestUnreachableRoutes(t *testing.T) {
+	var log channeltest.Log
+	newTenant(t, tenant.Config{Logger: log.Logger(), Routes: []tenant.Route{
+		{Pattern: "rooms:*", Target: named("all")},
+		{Pattern: "rooms:lobby", Target: named("lobby")},
+	}})
+	if log.Count("route=rooms:lobby earlier=rooms:*") != 1 {
+		t.Errorf("the log does not name the route:\n%s", &log)
+	}
+}
+
 // The tenant's clock is what its handlers see, and Wait waits for them.
 func TestClockAndWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
