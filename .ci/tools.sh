@@ -7,7 +7,6 @@ tool_packages() {
 	gcc) echo gcc libc6-dev ;;
 	wasm-ld) echo lld ;;
 	wat2wasm) echo wabt ;;
-	wasm-opt) echo binaryen ;;
 	node) echo nodejs ;;
 	*) echo "$1" ;;
 	esac

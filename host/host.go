@@ -30,6 +30,7 @@ import (
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/pubsub"
+	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
 	"github.com/chhost/chhost/host/transport/websocket"
@@ -127,6 +128,16 @@ const (
 	stateRunning
 	stateStopped
 )
+
+// CheckPatterns returns what is wrong with patterns of topics, all of it.
+func CheckPatterns(patterns ...string) error {
+	routes := make([]router.Route[struct{}], len(patterns))
+	for i, p := range patterns {
+		routes[i].Pattern = p
+	}
+	_, err := router.New(routes)
+	return err
+}
 
 // New compiles the plugins and returns a host. It starts nothing. The error
 // lists everything that is wrong with the routes and the modules; it is a

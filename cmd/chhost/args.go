@@ -31,8 +31,14 @@ func (e *usageError) of() string {
 // say well: unknown commands and flags, by name and with the nearest known one.
 // Everything after "--" is an argument.
 func arrange(app *cli.App, args []string) ([]string, error) {
-	if len(args) < 2 || isHelp(args[1]) {
+	if len(args) >= 2 && args[1] == "help" { // chhost help dev
+		args = append(append([]string{args[0]}, args[2:]...), "--help")
+	}
+	if len(args) < 2 || isHelp(args[1]) || args[1] == "--version" || args[1] == "-v" {
 		return args, nil
+	}
+	if strings.HasPrefix(args[1], "-") {
+		return nil, &usageError{"", fmt.Sprintf("there is no option %s before a command; options of a command follow its name", args[1])}
 	}
 	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(args[1]) })
 	if i < 0 {

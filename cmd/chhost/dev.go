@@ -33,6 +33,9 @@ func runDev(c *cli.Context) error {
 	if err != nil {
 		return &usageError{c.Command.Name, "--origin: " + err.Error()}
 	}
+	if err := host.CheckPatterns(c.StringSlice("topic")...); err != nil {
+		return &usageError{c.Command.Name, "--topic: " + err.Error()}
+	}
 	l, err := listen(c)
 	if err != nil {
 		return err

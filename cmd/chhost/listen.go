@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -48,10 +50,20 @@ func listen(c *cli.Context) (net.Listener, error) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another program: stop that one, or choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
+	case err != nil && !strings.Contains(addr, ":"):
+		return nil, &usageError{c.Command.Name, fmt.Sprintf("--addr %s has no host and port: use --addr %s", addr, suggestAddr(addr))}
 	case err != nil:
 		return nil, fmt.Errorf("cannot listen on %s (see --addr): %w", addr, err)
 	}
 	return l, nil
+}
+
+// suggestAddr makes an address of a host, or of a port.
+func suggestAddr(part string) string {
+	if _, err := strconv.ParseUint(part, 10, 16); err == nil {
+		return "127.0.0.1:" + part
+	}
+	return part + ":4000"
 }
 
 // hostPort is the listener's address as a browser on this machine reaches it.

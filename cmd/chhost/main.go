@@ -1,5 +1,4 @@
-// Command chhost serves Phoenix Channels whose logic is uploaded as WebAssembly
-// plugins. Run it with --help for what it can do.
+// Command chhost serves Phoenix Channels whose logic is in WebAssembly plugins. Run it with --help for what it can do.
 package main
 
 import (
@@ -9,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -16,8 +16,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop() // the second signal ends the process at once
+		fmt.Fprintln(os.Stderr, "chhost: stopping; once more to stop at once")
+	})
 	os.Exit(doMain(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -40,12 +42,22 @@ func doMain(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.W
 	switch {
 	case err == nil:
 		return exitOK
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return exitFailed // interrupted before it served; whoever did it knows
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "chhost: %v\nRun 'chhost%s --help' for how it is used.\n", usage, usage.of())
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "chhost: %v\n", err)
 	return exitFailed
+}
+
+// version is the module's, as the build noted it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
@@ -58,7 +70,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"Start with\n\n" +
 			"   chhost dev plugins/chat",
 		Commands:                  []*cli.Command{devCommand(), serveCommand()},
-		HideVersion:               true,
+		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas
 		Writer:                    stdout,

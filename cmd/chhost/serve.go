@@ -68,6 +68,7 @@ func parseRoutes(specs []string) ([]host.Route, error) {
 		return nil, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
 	}
 	plugins := make(map[string]*host.Plugin)
+	var patterns []string
 	var routes []host.Route
 	for _, spec := range specs {
 		i := strings.LastIndexByte(spec, '=')
@@ -75,6 +76,7 @@ func parseRoutes(specs []string) ([]host.Route, error) {
 			return nil, &usageError{"serve", fmt.Sprintf("--route %q is not of the form PATTERN=FILE, such as 'foods:*=food.wasm'", spec)}
 		}
 		pattern, file := spec[:i], spec[i+1:]
+		patterns = append(patterns, pattern)
 		if plugins[file] == nil {
 			module, err := os.ReadFile(file)
 			if err != nil {
@@ -84,6 +86,9 @@ func parseRoutes(specs []string) ([]host.Route, error) {
 			plugins[file] = &host.Plugin{Name: name, Module: module}
 		}
 		routes = append(routes, host.Route{Pattern: pattern, Plugin: plugins[file]})
+	}
+	if err := host.CheckPatterns(patterns...); err != nil {
+		return nil, &usageError{"serve", "--route: " + err.Error()}
 	}
 	return routes, nil
 }

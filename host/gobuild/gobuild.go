@@ -31,12 +31,19 @@ type Options struct {
 
 var (
 	// ErrNoToolchain is returned when there is no go command.
-	ErrNoToolchain = errors.New(`gobuild: there is no "go" command in PATH: ` +
-		"install Go (https://go.dev/dl), or pass the built .wasm file instead of its source")
+	ErrNoToolchain = errors.New(`there is no "go" command in PATH: ` +
+		"install Go (https://go.dev/dl), or build the plugin elsewhere and serve the module")
 	// ErrNoModule is returned when the directory is not the root of a Go module.
-	ErrNoModule = errors.New("gobuild: no go.mod there: " +
+	ErrNoModule = errors.New("no go.mod there: " +
 		`name the directory of a plugin, or run "go mod init NAME" in it`)
 )
+
+// missingDir is the error for a directory that does not exist.
+type missingDir string
+
+func (d missingDir) Error() string { return "there is no directory " + string(d) }
+
+func (missingDir) Unwrap() error { return fs.ErrNotExist }
 
 // BuildError is returned when the toolchain refused to build the plugin.
 type BuildError struct {
@@ -50,9 +57,9 @@ type BuildError struct {
 
 func (e *BuildError) Error() string {
 	if e.Text == "" {
-		return fmt.Sprintf("gobuild: %s does not build: go build: %v", e.Dir, e.Err)
+		return fmt.Sprintf("%s does not build: go build: %v", e.Dir, e.Err)
 	}
-	return fmt.Sprintf("gobuild: %s does not build; the Go toolchain says:\n%s", e.Dir, e.Text)
+	return fmt.Sprintf("%s does not build; the Go toolchain says:\n%s", e.Dir, e.Text)
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
@@ -90,7 +97,7 @@ func newToolchain(dir string) (*toolchain, error) {
 	}
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no directory %s: %w", dir, fs.ErrNotExist)
+		return nil, missingDir(dir)
 	case err != nil:
 		return nil, fmt.Errorf("gobuild: %w", err)
 	case !info.IsDir():

@@ -152,7 +152,7 @@ func TestCompilerErrors(t *testing.T) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
 		}
 	}
-	if want := "gobuild: " + dir + " does not build; the Go toolchain says:\n" + be.Text; err.Error() != want || be.Dir != dir {
+	if want := dir + " does not build; the Go toolchain says:\n" + be.Text; err.Error() != want || be.Dir != dir {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
 	if old, err := os.ReadFile(out); err != nil || string(old) != "old" {

@@ -1,5 +1,5 @@
-// Package tenant is what one customer owns: routes, plugins, pubsub namespace,
-// limits, keys.
+// Package tenant is what one customer owns: routes, limits, and a namespace of
+// topics.
 //
 // There is always at least one tenant, [Default]. A [Tenant] finds the handler
 // of a topic and says what its sockets are made of; its topics live in a

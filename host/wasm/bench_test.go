@@ -14,7 +14,7 @@ func BenchmarkHandleIn(b *testing.B) {
 		name string
 		size int
 	}{{"64B", 64}, {"512B", 512}, {"16KiB", 16 << 10}} {
-		ev := event(b, `{"body":"`+strings.Repeat("x", c.size-11)+`"}`)
+		ev := event(`{"body":"` + strings.Repeat("x", c.size-11) + `"}`)
 		b.Run(c.name, func(b *testing.B) {
 			p := served(b, "echo", Limits{})
 			ctx := context.Background()
@@ -28,7 +28,7 @@ func BenchmarkHandleIn(b *testing.B) {
 	}
 	b.Run("parallel", func(b *testing.B) {
 		p := served(b, "echo", Limits{})
-		ev := event(b, `{"body":"`+strings.Repeat("x", 53)+`"}`)
+		ev := event(`{"body":"` + strings.Repeat("x", 53) + `"}`)
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {

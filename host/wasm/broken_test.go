@@ -11,18 +11,6 @@ import (
 	"github.com/chhost/chhost/host/channel"
 )
 
-// phaseNamed is the phase of a callback.
-func phaseNamed(t testing.TB, name string) abi.Phase {
-	t.Helper()
-	for _, p := range abi.Phases() {
-		if p.String() == name {
-			return p
-		}
-	}
-	t.Fatalf("there is no callback %s", name)
-	return 0
-}
-
 // wantFailure checks what a failed call returned: nothing but an error, of the
 // given type, with the given text.
 func wantFailure(t *testing.T, res channel.Result, err error, kind, text string) {
@@ -68,7 +56,7 @@ func TestBrokenGuests(t *testing.T) {
 				for _, phase := range abi.Phases() {
 					for _, want := range comments(t, name, phase.String()+": ") {
 						kind, text, _ := strings.Cut(want, ": ")
-						failsAndRecovers(t, p, phase, event(t, payload), kind, text)
+						failsAndRecovers(t, p, phase, event(payload), kind, text)
 						failed = true
 					}
 				}
@@ -109,7 +97,7 @@ func failsAndRecovers(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Even
 func TestInstanceIsReplacedAfterTrap(t *testing.T) {
 	p := served(t, "counter", Limits{})
 	call := func(name string) (string, error) {
-		ev := event(t, "{}")
+		ev := event("{}")
 		ev.Event = name
 		res, err := p.enter(abi.PhaseHandleIn, ev)
 		if err != nil {

@@ -63,7 +63,7 @@ func (e *Engine) load(ctx context.Context, m Module, limits Limits) (*code, erro
 	}
 	c, err := newCode(ctx, m.Binary, limits, nil)
 	if err == nil {
-		e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.Name, "err", cacheErr)
+		e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.version(), "err", cacheErr)
 	}
 	return c, err
 }

@@ -14,13 +14,14 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 )
 
 // cached compiles a fixture in a new engine with the directory, and uses it.
 func cached(t *testing.T, dir, name string) (log string) {
 	t.Helper()
-	var buf logBuffer
-	e, err := NewEngine(Config{CacheDir: dir, Logger: buf.logger()})
+	var buf channeltest.Log
+	e, err := NewEngine(Config{CacheDir: dir, Logger: buf.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func cached(t *testing.T, dir, name string) (log string) {
 		}
 	}()
 	p := compile(t, e, name, Limits{})
-	res, err := p.HandleIn(t.Context(), event(t, `{"body":"hi"}`))
+	res, err := p.HandleIn(t.Context(), event(`{"body":"hi"}`))
 	if err != nil || name == "served/echo" && (len(res.Do) != 1 || res.Reply.Status == "") {
 		t.Errorf("the plugin answers %+v, %v", res, err)
 	}
@@ -132,7 +133,7 @@ func TestCacheIsRead(t *testing.T) {
 	if err := (seals{dir}).add(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := compileIn(dir, echo).HandleIn(t.Context(), event(t, "{}"))
+	res, err := compileIn(dir, echo).HandleIn(t.Context(), event("{}"))
 	if err != nil || res.Status != channel.StatusStop {
 		t.Errorf("the entry was not read: %+v, %v", res, err)
 	}
@@ -299,8 +300,8 @@ func TestSharedCache(t *testing.T) {
 // TestInvalidModuleWithCache: the cache changes nothing about what is refused.
 func TestInvalidModuleWithCache(t *testing.T) {
 	dir := t.TempDir()
-	var log logBuffer
-	e := newTestEngine(t, Config{CacheDir: dir, Logger: log.logger()})
+	var log channeltest.Log
+	e := newTestEngine(t, Config{CacheDir: dir, Logger: log.Logger()})
 	whole := guest(t, "served/echo")
 	wantFaults(t, refusal(t, e, Module{Name: "cut", Binary: whole[:len(whole)-1]}), []string{"the module is not valid WebAssembly: "})
 	wantFaults(t, refusal(t, e, Module{Name: "init", Binary: guest(t, "refused/init_error")}), []string{"the trial instance failed: "})

@@ -21,7 +21,7 @@ func checkBinary(m Module) error {
 	case len(m.Binary) > maxModule:
 		return fault(fmt.Sprintf("the module has %d bytes, more than the %d that are taken", len(m.Binary), maxModule))
 	case len(m.Binary) < 8 || string(m.Binary[:4]) != "\x00asm":
-		return fault("this is not a WebAssembly module: it does not start with \\0asm (build one with GOOS=wasip1 GOARCH=wasm, or another compiler for wasm32)")
+		return fault("this is not a WebAssembly module: it does not start with \\0asm (in Go, build one with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared)")
 	}
 	switch version := binary.LittleEndian.Uint32(m.Binary[4:]); version {
 	case 1:
@@ -107,6 +107,9 @@ func exportFaults(m wazero.CompiledModule) []string {
 		faults = append(faults, fmt.Sprintf("export %q is missing: expected the module's own memory", abi.MemoryExport))
 	}
 	exported := m.ExportedFunctions()
+	if exported["_start"] != nil && exported["_initialize"] == nil {
+		faults = append(faults, "the module is a command, which runs once (it exports _start): a plugin is a reactor, which exports _initialize (in Go: -buildmode=c-shared)")
+	}
 	known := make(map[string]bool)
 	var names []string
 	for _, want := range abi.Exports() {

@@ -1,5 +1,5 @@
-// Package wasm runs plugins: it checks, meters, compiles, limits and calls
-// them. It is the only room that knows the engine.
+// Package wasm runs plugins: it checks, compiles, limits and calls them. It is
+// the only room that knows the engine.
 //
 // An [Engine] compiles a module into a [Plugin], which is a [channel.Handler].
 // A plugin keeps a pool of instances; a call takes one, writes the event into

@@ -67,8 +67,11 @@ func NewEngine(cfg Config) (*Engine, error) {
 
 // Module is what [Engine.Compile] makes a plugin of.
 type Module struct {
-	// Name is what logs and the guest itself call the plugin, such as "foods@7".
+	// Name is what people call the plugin, such as "foods".
 	Name string
+	// Seq is the sequence number of this version; logs and the guest itself call
+	// it Name@Seq, such as "foods@7". Default 1.
+	Seq int
 	// Tenant owns the plugin. Default "default".
 	Tenant string
 	// Binary is the module in the WebAssembly binary format.
@@ -78,6 +81,9 @@ type Module struct {
 	Settings map[string]string
 	Limits   Limits
 }
+
+// version is what logs and the guest itself call this version.
+func (m *Module) version() string { return fmt.Sprintf("%s@%d", m.Name, max(m.Seq, 1)) }
 
 // Compile checks a module against the contract, compiles it, and starts one
 // instance of it as a trial. Each plugin has an engine runtime of its own, so

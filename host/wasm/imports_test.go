@@ -7,6 +7,7 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -355,7 +356,7 @@ func TestEffectsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []channel.Effect{
-		channel.BroadcastFrom("a", object(t, `{"n":1}`)), channel.Assign([]byte("first")), channel.Push("b", phx.Bytes([]byte("\x00\xff"))),
+		channel.BroadcastFrom("a", channeltest.Object(`{"n":1}`)), channel.Assign([]byte("first")), channel.Push("b", phx.Bytes([]byte("\x00\xff"))),
 		channel.Broadcast("c", phx.Payload{}), channel.Assign(nil), channel.Assign([]byte("last")),
 	}
 	if len(res.Do) != len(want) {
@@ -426,11 +427,11 @@ func TestLimits(t *testing.T) {
 		})
 	}
 
-	ev := event(t, `{"a":"`+strings.Repeat("x", 593)+`"}`)
+	ev := event(`{"a":"` + strings.Repeat("x", 593) + `"}`)
 	if _, err := p.enter(abi.PhaseHandleIn, ev); ev.Payload.Len() != 601 || !isRefusal(err, phx.ReasonPayloadTooLarge) {
 		t.Errorf("an event of %d bytes: %v", ev.Payload.Len(), err)
 	}
-	ev = event(t, `{"a":"`+strings.Repeat("x", 592)+`"}`)
+	ev = event(`{"a":"` + strings.Repeat("x", 592) + `"}`)
 	if _, err := p.enter(abi.PhaseHandleIn, ev); err != nil {
 		t.Errorf("an event of %d bytes: %v", ev.Payload.Len(), err)
 	}
@@ -444,7 +445,7 @@ func isRefusal(err error, reason phx.Reason) bool {
 func TestConfigGet(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	p, err := e.Compile(t.Context(), Module{
-		Name: "puppet@3", Tenant: "acme", Binary: guest(t, "served/puppet"), Limits: Limits{Assigns: 111, Payload: 22222, Effects: 33},
+		Name: "puppet", Seq: 3, Tenant: "acme", Binary: guest(t, "served/puppet"), Limits: Limits{Assigns: 111, Payload: 22222, Effects: 33},
 		Settings: map[string]string{"greeting": "hello", "empty": ""},
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -26,7 +27,7 @@ func TestEventStruct(t *testing.T) {
 	const all = 512
 	sendBack := program(abi.StatusOK, step{opReply, 0, puppetEvent, all, abi.PayloadBinary})
 	full := channel.Event{
-		Topic: "räume:1", Event: "new:msg", Payload: object(t, `{"body":"☃"}`), Assigns: sendBack, SocketAssigns: []byte(`{"sub":"jo"}`),
+		Topic: "räume:1", Event: "new:msg", Payload: channeltest.Object(`{"body":"☃"}`), Assigns: sendBack, SocketAssigns: []byte(`{"sub":"jo"}`),
 		Now: time.UnixMilli(1_767_225_600_123).Add(999 * time.Microsecond), Channel: 1<<53 - 1,
 	}
 	with := func(f func(*channel.Event)) *channel.Event {
@@ -131,14 +132,14 @@ func TestPassingOn(t *testing.T) {
 		flags   int
 		binary  bool
 	}{
-		{"object", object(t, `{"body":"hi"}`), 0, false},
+		{"object", channeltest.Object(`{"body":"hi"}`), 0, false},
 		{"bytes", phx.Bytes([]byte("\x00\x01\xff")), 0, true},
 		{"bytes, flagged", phx.Bytes([]byte("\x00\x01\xff")), 1, true},
 		{"bytes that are JSON", phx.Bytes([]byte(`{"a":1}`)), 0, true},
-		{"object, flagged", object(t, `{"body":"hi"}`), 1, true},
+		{"object, flagged", channeltest.Object(`{"body":"hi"}`), 1, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ev := event(t, "{}")
+			ev := event("{}")
 			ev.Payload = c.payload
 			n := c.payload.Len()
 			at := address(ev)
@@ -160,7 +161,7 @@ func TestPassingOn(t *testing.T) {
 	}
 
 	t.Run("the event's name", func(t *testing.T) {
-		ev := event(t, "{}")
+		ev := event("{}")
 		ev.Assigns = program(abi.StatusOK, step{opPush, puppetEvent + abi.EventSize + len(ev.Topic), len(ev.Event), 0, 0, 0})
 		res, err := p.enter(abi.PhaseHandleIn, ev)
 		if err != nil || res.Do[0].Event() != "new:msg" {
@@ -175,14 +176,14 @@ func TestOverwrittenEvent(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	payloadAt := func(ev *channel.Event) int { return puppetEvent + abi.EventSize + len(ev.Topic) + len(ev.Event) }
 	run := func(payload phx.Payload, n int, spoil func(at int) step) (channel.Result, error) {
-		ev := event(t, "{}")
+		ev := event("{}")
 		ev.Payload = payload
 		ev.Assigns = program(abi.StatusOK, spoil(payloadAt(ev)), step{opPush, text("e"), payloadAt(ev), n, 0})
 		return p.enter(abi.PhaseHandleIn, ev)
 	}
 	last := func(b rune) func(int) step { return func(at int) step { return step{opFill, at + 5, int(b), 1} } }
 
-	original := object(t, `{"a":1}`)
+	original := channeltest.Object(`{"a":1}`)
 	res, err := run(original, 7, last('2'))
 	if err != nil || string(res.Do[0].Payload().Data()) != `{"a":2}` || string(original.Data()) != `{"a":1}` {
 		t.Errorf("another object: %+v, %v; the host's own is %s", res, err, original.Data())
@@ -199,7 +200,7 @@ func TestOverwrittenEvent(t *testing.T) {
 	wantContract(t, err, abi.PhaseHandleIn, "push", "ptr", "not one JSON value")
 
 	// A guest that writes other addresses and lengths into the struct only fools itself.
-	ev := event(t, "{}")
+	ev := event("{}")
 	ev.Assigns = program(abi.StatusOK,
 		step{opFill, puppetEvent, 0xff, abi.EventSize}, step{opPush, text("e"), payloadAt(ev), 2, 0})
 	if res, err := p.enter(abi.PhaseHandleIn, ev); err != nil || string(res.Do[0].Payload().Data()) != "{}" {
@@ -227,7 +228,7 @@ func TestBufferThatIsFixed(t *testing.T) {
 		{100, false},
 		{11_000, false},
 	} {
-		ev := event(t, `{"a":"`+strings.Repeat("x", c.payload-8)+`"}`)
+		ev := event(`{"a":"` + strings.Repeat("x", c.payload-8) + `"}`)
 		res, err := p.enter(abi.PhaseHandleIn, ev)
 		switch {
 		case c.refused && !isRefusal(err, phx.ReasonPayloadTooLarge):
@@ -247,7 +248,7 @@ func TestBufferThatMoves(t *testing.T) {
 	p := served(t, "buffer_moves", Limits{})
 	var regions []uint32
 	for _, n := range []int{10, 5_000, 20, 20_000, 100_000, 30, 262_144} {
-		ev := event(t, `{"a":"`+strings.Repeat("x", n-8)+`"}`)
+		ev := event(`{"a":"` + strings.Repeat("x", n-8) + `"}`)
 		res, err := p.enter(abi.PhaseHandleIn, ev)
 		if err != nil || &res.Reply.Payload.Data()[0] != &ev.Payload.Data()[0] {
 			t.Fatalf("%d bytes: %v", n, err)
@@ -266,7 +267,7 @@ func TestBufferIsNotAskedForEachEvent(t *testing.T) {
 	p := served(t, "buffer_moves", Limits{})
 	regions := make(map[uint32]bool)
 	for n := 10; n < 200_000; n += 500 {
-		if _, err := p.enter(abi.PhaseHandleIn, event(t, `{"a":"`+strings.Repeat("x", n-8)+`"}`)); err != nil {
+		if _, err := p.enter(abi.PhaseHandleIn, event(`{"a":"`+strings.Repeat("x", n-8)+`"}`)); err != nil {
 			t.Fatal(err)
 		}
 		regions[p.waiting()[0].region] = true
@@ -361,10 +362,10 @@ func TestNamedModule(t *testing.T) {
 		if name := inst.module.Name(); name != "" {
 			t.Errorf("an instance is called %q", name)
 		}
-		if _, err := inst.call(t.Context(), abi.PhaseJoin, event(t, "{}")); err != nil {
+		if _, err := inst.call(t.Context(), abi.PhaseJoin, event("{}")); err != nil {
 			t.Error(err)
 		}
-		_, err := inst.call(t.Context(), abi.PhaseHandleIn, event(t, "{}"))
+		_, err := inst.call(t.Context(), abi.PhaseHandleIn, event("{}"))
 		var trap *TrapError
 		if !errors.As(err, &trap) || trap.Phase != abi.PhaseHandleIn || !strings.Contains(err.Error(), "where_it_happens") {
 			t.Errorf("the trap is %v", err)
@@ -373,9 +374,9 @@ func TestNamedModule(t *testing.T) {
 }
 
 func TestDeclarations(t *testing.T) {
-	var log logBuffer
-	e := newTestEngine(t, Config{Logger: log.logger()})
-	p, err := e.Compile(t.Context(), Module{Name: "settings@1", Binary: guest(t, "served/settings"), Settings: map[string]string{"greeting": "hello"}})
+	var log channeltest.Log
+	e := newTestEngine(t, Config{Logger: log.Logger()})
+	p, err := e.Compile(t.Context(), Module{Name: "settings", Binary: guest(t, "served/settings"), Settings: map[string]string{"greeting": "hello"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +454,7 @@ func TestCancelledCall(t *testing.T) {
 	}()
 	<-gate.arrived
 	cancel(stopped)
-	eventually(t, "the engine sees that the context has ended", func() bool { return inst.module.IsClosed() })
+	channeltest.Eventually(t, "the engine sees that the context has ended", func() bool { return inst.module.IsClosed() })
 	close(gate.pass)
 	err := <-result
 	var trap *TrapError

@@ -12,12 +12,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel/channeltest"
 )
 
 // logged compiles the puppet with a log whose lines are JSON.
 func logged(t *testing.T, limits Limits, now func() time.Time) (p *Plugin, lines func() []string) {
 	t.Helper()
-	var log logBuffer
+	var log channeltest.Log
 	handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
 	p = compile(t, newTestEngine(t, Config{Logger: slog.New(handler), Now: now}), "served/puppet", limits)
 	return p, func() []string {
@@ -79,8 +80,8 @@ func TestLog(t *testing.T) {
 // TestLogIsOneLine: what a guest logs cannot forge another line of a text log,
 // nor speak to a terminal.
 func TestLogIsOneLine(t *testing.T) {
-	var log logBuffer
-	p := compile(t, newTestEngine(t, Config{Logger: log.logger()}), "served/puppet", Limits{})
+	var log channeltest.Log
+	p := compile(t, newTestEngine(t, Config{Logger: log.Logger()}), "served/puppet", Limits{})
 	if _, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opLog, 1, text("a\r\nlevel=ERROR msg=forged \x1b[31m\x00\x9b")})); err != nil {
 		t.Fatal(err)
 	}
@@ -197,9 +198,9 @@ func TestEndlessOutput(t *testing.T) {
 }
 
 func TestLineWriter(t *testing.T) {
-	var log logBuffer
+	var log channeltest.Log
 	limits := Limits{LogLine: 8}.withDefaults()
-	w := &lineWriter{log: newGuestLog(log.logger(), limits, start)}
+	w := &lineWriter{log: newGuestLog(log.Logger(), limits, start)}
 	big := make([]byte, maxOutput)
 	if n, err := w.Write(big); n != maxOutput || err != nil {
 		t.Errorf("all that is allowed: %d, %v", n, err)

@@ -1,20 +1,17 @@
 package wasm
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/chhost/chhost/host/channel"
-	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/channel/channeltest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -87,7 +84,7 @@ func newTestEngine(t testing.TB, cfg Config) *Engine {
 // compile makes a plugin of a fixture.
 func compile(t testing.TB, e *Engine, name string, limits Limits) *Plugin {
 	t.Helper()
-	p, err := e.Compile(context.Background(), Module{Name: name + "@1", Binary: guest(t, name), Limits: limits})
+	p, err := e.Compile(context.Background(), Module{Name: name, Binary: guest(t, name), Limits: limits})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,19 +97,10 @@ func served(t testing.TB, name string, limits Limits) *Plugin {
 	return compile(t, newTestEngine(t, Config{}), "served/"+name, limits)
 }
 
-func object(t testing.TB, text string) phx.Payload {
-	t.Helper()
-	p, err := phx.Object([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // event is one that a client may send.
-func event(t testing.TB, payload string) *channel.Event {
+func event(payload string) *channel.Event {
 	return &channel.Event{
-		Topic: "rooms:lobby", Event: "new:msg", Payload: object(t, payload), SocketAssigns: []byte("{}"),
+		Topic: "rooms:lobby", Event: "new:msg", Payload: channeltest.Object(payload), SocketAssigns: []byte("{}"),
 		Now: start(), Channel: 4711, WantsReply: true,
 	}
 }
@@ -137,39 +125,5 @@ func wantPool(t *testing.T, p *Plugin, idle int) {
 	defer p.mu.Unlock()
 	if p.busy != 0 {
 		t.Errorf("%d instances count as busy after all calls", p.busy)
-	}
-}
-
-// logBuffer collects a log as text; it is safe for concurrent use.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it never happened: %s", what)
-		}
-		time.Sleep(time.Millisecond)
 	}
 }

@@ -51,7 +51,8 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	if tenant == "" {
 		tenant = "default"
 	}
-	settings[abi.ConfigPlugin] = m.Name
+	name := m.version()
+	settings[abi.ConfigPlugin] = name
 	settings[abi.ConfigTenant] = tenant
 	settings[abi.ConfigAssignsMax] = strconv.Itoa(limits.Assigns)
 	settings[abi.ConfigPayloadMax] = strconv.Itoa(limits.Payload)
@@ -59,11 +60,11 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	return &Plugin{
 		engine:   e,
 		code:     c,
-		name:     m.Name,
+		name:     name,
 		settings: settings,
 		limits:   limits,
 		rules:    phaseRules(),
-		log:      newGuestLog(e.log.With(slog.String("plugin", m.Name), slog.String("tenant", tenant)), limits, e.now),
+		log:      newGuestLog(e.log.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
 		slots:    make(chan struct{}, limits.Instances),
 		drained:  make(chan struct{}),
 	}

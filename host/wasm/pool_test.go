@@ -13,6 +13,7 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -58,7 +59,7 @@ func TestPoolIsBounded(t *testing.T) {
 	p := served(t, "echo", Limits{Instances: 3, Wait: time.Millisecond})
 	held := p.hold(t, 3)
 	for range 3 {
-		if _, err := p.HandleIn(t.Context(), event(t, "{}")); !isRefusal(err, phx.ReasonBusy) {
+		if _, err := p.HandleIn(t.Context(), event("{}")); !isRefusal(err, phx.ReasonBusy) {
 			t.Errorf("a fourth call at once: %v", err)
 		}
 	}
@@ -115,7 +116,7 @@ func (c *counting) Handle(context.Context, slog.Record) error {
 func TestBusy(t *testing.T) {
 	p := served(t, "echo", Limits{Instances: 1, Wait: 10 * time.Millisecond})
 	held := p.hold(t, 1)
-	_, err := p.HandleIn(t.Context(), event(t, "{}"))
+	_, err := p.HandleIn(t.Context(), event("{}"))
 	var refusal *channel.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != phx.ReasonBusy || refusal.RetryAfter <= 0 {
 		t.Errorf("while all instances serve: %v", err)
@@ -123,11 +124,11 @@ func TestBusy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	p.limits.Wait = time.Hour
-	if _, err := p.HandleIn(ctx, event(t, "{}")); !isRefusal(err, phx.ReasonUnavailable) {
+	if _, err := p.HandleIn(ctx, event("{}")); !isRefusal(err, phx.ReasonUnavailable) {
 		t.Errorf("while all instances serve, with a dead context: %v", err)
 	}
 	p.put(held[0])
-	if _, err := p.HandleIn(t.Context(), event(t, "{}")); err != nil {
+	if _, err := p.HandleIn(t.Context(), event("{}")); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 	wantPool(t, p, 1)
@@ -135,8 +136,8 @@ func TestBusy(t *testing.T) {
 
 // TestOrder: whoever waits longest is served first.
 func TestOrder(t *testing.T) {
-	var log logBuffer
-	p := compile(t, newTestEngine(t, Config{Logger: log.logger()}), "served/puppet", Limits{Instances: 1, Wait: time.Hour})
+	var log channeltest.Log
+	p := compile(t, newTestEngine(t, Config{Logger: log.Logger()}), "served/puppet", Limits{Instances: 1, Wait: time.Hour})
 	held := p.hold(t, 1)
 	var wg sync.WaitGroup
 	want := ""
@@ -146,7 +147,7 @@ func TestOrder(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		eventually(t, "the caller waits", func() bool { return parkedIn("acquire") > n })
+		channeltest.Eventually(t, "the caller waits", func() bool { return parkedIn("acquire") > n })
 		want += "," + name
 	}
 	p.put(held[0])
@@ -179,7 +180,7 @@ func parkedIn(method string) int {
 func TestClosedInstanceIsNotKept(t *testing.T) {
 	p := served(t, "echo", Limits{})
 	inst := p.hold(t, 1)[0]
-	if _, err := inst.call(t.Context(), abi.PhaseHandleIn, event(t, "{}")); err != nil {
+	if _, err := inst.call(t.Context(), abi.PhaseHandleIn, event("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if err := inst.module.Close(t.Context()); err != nil {
@@ -187,7 +188,7 @@ func TestClosedInstanceIsNotKept(t *testing.T) {
 	}
 	p.put(inst)
 	wantPool(t, p, 0)
-	if _, err := p.HandleIn(t.Context(), event(t, "{}")); err != nil {
+	if _, err := p.HandleIn(t.Context(), event("{}")); err != nil {
 		t.Error(err)
 	}
 }
@@ -197,10 +198,10 @@ func TestCloseWaitsForCalls(t *testing.T) {
 	held := p.hold(t, 2)
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := p.HandleIn(context.Background(), event(t, "{}"))
+		_, err := p.HandleIn(context.Background(), event("{}"))
 		waiting <- err
 	}()
-	eventually(t, "a third call waits", func() bool { return parkedIn("acquire") == 1 })
+	channeltest.Eventually(t, "a third call waits", func() bool { return parkedIn("acquire") == 1 })
 
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -211,10 +212,10 @@ func TestCloseWaitsForCalls(t *testing.T) {
 	for range 2 {
 		go func() { closed <- p.Close(context.Background()) }()
 	}
-	eventually(t, "both wait", func() bool { return parkedIn("Close") == 2 })
+	channeltest.Eventually(t, "both wait", func() bool { return parkedIn("Close") == 2 })
 
 	for i, inst := range held { // what is running ends as if nothing had happened
-		res, err := inst.call(context.Background(), abi.PhaseHandleIn, event(t, "{}"))
+		res, err := inst.call(context.Background(), abi.PhaseHandleIn, event("{}"))
 		if err != nil || len(res.Do) != 1 {
 			t.Errorf("call %d, which was running: %+v, %v", i, res, err)
 		}
@@ -233,7 +234,7 @@ func TestCloseWaitsForCalls(t *testing.T) {
 			t.Errorf("closing: %v", err)
 		}
 	}
-	if _, err := p.HandleIn(context.Background(), event(t, "{}")); !isRefusal(err, phx.ReasonUnavailable) {
+	if _, err := p.HandleIn(context.Background(), event("{}")); !isRefusal(err, phx.ReasonUnavailable) {
 		t.Errorf("after Close: %v", err)
 	}
 	if err := p.Close(context.Background()); err != nil {
@@ -272,7 +273,7 @@ func TestCloseEngineUnderUse(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for {
-				if _, err := p.HandleIn(context.Background(), event(t, "{}")); err != nil {
+				if _, err := p.HandleIn(context.Background(), event("{}")); err != nil {
 					if !isRefusal(err, phx.ReasonUnavailable) {
 						t.Errorf("a call: %v", err)
 					}
@@ -296,7 +297,7 @@ func TestCloseEngineUnderUse(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "some plugins are compiled", func() bool { return compiled.Load() > 5 })
+	channeltest.Eventually(t, "some plugins are compiled", func() bool { return compiled.Load() > 5 })
 	if err := e.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -310,18 +311,18 @@ func TestCloseEngineUnderUse(t *testing.T) {
 // instance did is not used.
 func TestFickleInstance(t *testing.T) {
 	var seconds atomic.Int64
-	var log logBuffer
-	e := newTestEngine(t, Config{Logger: log.logger(), Now: func() time.Time { return time.Unix(1000+seconds.Load(), 0) }})
+	var log channeltest.Log
+	e := newTestEngine(t, Config{Logger: log.Logger(), Now: func() time.Time { return time.Unix(1000+seconds.Load(), 0) }})
 	p := compile(t, e, "served/fickle", Limits{Instances: 2})
 	if p.Traits().AcceptBinary {
 		t.Fatal("the trial instance accepts binary")
 	}
-	if _, err := p.HandleIn(t.Context(), event(t, "{}")); err == nil {
+	if _, err := p.HandleIn(t.Context(), event("{}")); err == nil {
 		t.Fatal("handle_in did not trap")
 	}
 	seconds.Store(1)
 	for range 3 {
-		if _, err := p.Join(t.Context(), event(t, "{}")); !isRefusal(err, phx.ReasonUnavailable) {
+		if _, err := p.Join(t.Context(), event("{}")); !isRefusal(err, phx.ReasonUnavailable) {
 			t.Errorf("an instance that declares something else: %v", err)
 		}
 		wantPool(t, p, 0)
@@ -330,7 +331,7 @@ func TestFickleInstance(t *testing.T) {
 		t.Errorf("the log does not say why:\n%s", log.String())
 	}
 	seconds.Store(2)
-	if _, err := p.Join(t.Context(), event(t, "{}")); err != nil {
+	if _, err := p.Join(t.Context(), event("{}")); err != nil {
 		t.Errorf("an instance that declares the same: %v", err)
 	}
 	wantPool(t, p, 1)
@@ -381,10 +382,10 @@ func TestUndeclaredCallback(t *testing.T) {
 					t.Error("there was no panic")
 				}
 			}()
-			_, _ = p.HandleOut(t.Context(), event(t, "{}"))
+			_, _ = p.HandleOut(t.Context(), event("{}"))
 		}()
 	}
-	if _, err := p.HandleIn(t.Context(), event(t, "{}")); err != nil {
+	if _, err := p.HandleIn(t.Context(), event("{}")); err != nil {
 		t.Error(err)
 	}
 	wantPool(t, p, 1)

@@ -89,7 +89,7 @@ func program(status abi.Status, steps ...step) []byte {
 // scripted is an event that makes the puppet do something. The list is in the
 // assigns, so that the payload is the client's.
 func scripted(t testing.TB, status abi.Status, steps ...step) *channel.Event {
-	ev := event(t, `{"body":"hi"}`)
+	ev := event(`{"body":"hi"}`)
 	ev.Assigns = program(status, steps...)
 	return ev
 }
@@ -136,12 +136,12 @@ func TestPuppet(t *testing.T) {
 		t.Errorf("push and STOP gave %+v, %v", res, err)
 	}
 	// Without assigns the payload is the list, and without either nothing happens.
-	ev := event(t, "{}")
+	ev := event("{}")
 	ev.Payload = phx.Bytes(program(abi.StatusOK, step{opReply, 1, text("[1]"), 0}))
 	if res, err := p.enter(abi.PhaseHandleIn, ev); err != nil || res.Reply.Status != phx.StatusError || string(res.Reply.Payload.Data()) != "[1]" {
 		t.Errorf("a list in the payload gave %+v, %v", res, err)
 	}
-	if res, err := p.enter(abi.PhaseLeave, event(t, "{}")); err != nil || res.Status != channel.StatusOK || res.Do != nil {
+	if res, err := p.enter(abi.PhaseLeave, event("{}")); err != nil || res.Status != channel.StatusOK || res.Do != nil {
 		t.Errorf("no list gave %+v, %v", res, err)
 	}
 	wantPool(t, p, 1)

@@ -8,7 +8,7 @@ const abiVersion = 0x00010000
 // Status: What ch_init and the callbacks return.
 const (
 	statusOK     = 0 // Carry out what the callback asked for.
-	statusError  = 1 // The guest's own no. The instance lives on and nothing counts against the plugin.
+	statusError  = 1 // The guest's own no. The instance lives on.
 	statusStop   = 2 // Carry it out, then close the channel.
 	statusIgnore = 3 // Leave a join without any answer.
 	statusPass   = 4 // Deliver the intercepted message unchanged.

@@ -95,26 +95,32 @@ func New(cfg Config) *Transport {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Transport{
+	t := &Transport{
 		cfg: cfg,
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:  1024,
 			WriteBufferSize: 256, // gorilla writes control frames only
 			WriteBufferPool: &sync.Pool{},
 			CheckOrigin:     cfg.CheckOrigin,
-			Error:           refuseUpgrade,
 		},
 		v1:    &phx.Encoder{Serializer: phx.V1(), Framing: framing()},
 		v2:    &phx.Encoder{Serializer: phx.V2(), Framing: framing()},
 		conns: make(map[*conn]struct{}),
 	}
+	t.upgrader.Error = t.refuseUpgrade
+	return t
 }
 
 // refuseUpgrade answers what gorilla refuses, without its texts: 400 for what
-// is no WebSocket handshake, 403 for a foreign origin.
-func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, _ error) {
+// is no WebSocket handshake, 403 for a foreign origin, which is the first thing
+// that a developer with a page elsewhere meets.
+func (t *Transport) refuseUpgrade(w http.ResponseWriter, r *http.Request, status int, err error) {
+	t.cfg.Logger.Info("connection refused", "err", err, "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
 	w.WriteHeader(status)
 }
+
+// clip bounds what a client can write into the log.
+func clip(s string) string { return s[:min(len(s), 255)] }
 
 // ServeHTTP upgrades the request and serves the connection on goroutines of its
 // own, which [Transport.Shutdown] waits for.

@@ -1,4 +1,4 @@
-// Package dev builds a plugin from source, watches it, and swaps it in.
+// Package dev builds a plugin from source and serves it with its page.
 package dev
 
 import (
