@@ -355,7 +355,9 @@ func TestSignatures(t *testing.T) {
 		{[]abi.ValueType{abi.I32}, []abi.ValueType{abi.I32}, "(i32) -> i32"},
 		{[]abi.ValueType{abi.I32, abi.I64}, nil, "(i32, i64) -> ()"},
 		{nil, []abi.ValueType{abi.I32, abi.I64}, "() -> (i32, i64)"},
-		{[]abi.ValueType{0x70}, nil, "(unknown) -> ()"},
+		{[]abi.ValueType{0x7d, 0x7c, 0x7b}, []abi.ValueType{0x7d}, "(f32, f64, v128) -> f32"},
+		{[]abi.ValueType{0x70}, []abi.ValueType{0x6f}, "(funcref) -> externref"},
+		{[]abi.ValueType{0x40}, nil, "(unknown) -> ()"},
 	} {
 		if got := abi.FormatSignature(c.params, c.results); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

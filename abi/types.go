@@ -12,13 +12,24 @@ const (
 	I64 ValueType = 0x7e
 )
 
-// String returns the type's name in the text format.
+// String returns the type's name in the text format: of every value type, since
+// a module's functions may have any.
 func (t ValueType) String() string {
 	switch t {
 	case I32:
 		return "i32"
 	case I64:
 		return "i64"
+	case 0x7d:
+		return "f32"
+	case 0x7c:
+		return "f64"
+	case 0x7b:
+		return "v128"
+	case 0x70:
+		return "funcref"
+	case 0x6f:
+		return "externref"
 	}
 	return "unknown"
 }

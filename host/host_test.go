@@ -14,6 +14,7 @@ import (
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
@@ -98,11 +99,9 @@ func TestServeHTTPNeedsRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
-	for status() != http.StatusBadRequest { // a plain GET is no handshake
-		if t.Context().Err() != nil {
-			t.Fatal("Run does not begin to serve")
-		}
-	}
+	channeltest.Eventually(t, "Run serves", func() bool {
+		return status() == http.StatusBadRequest // a plain GET is no handshake
+	})
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -124,7 +124,7 @@ func nativeRooms() channel.Handler {
 			case "crash":
 				panic("crash")
 			}
-			return do()
+			return result{Reply: nope(reason("unhandled event"))}, nil
 		},
 		HandleOutFunc: func(_ context.Context, ev *event) (result, error) { return do(channel.Push(ev.Event, ev.Payload)) },
 	}.Handler()

@@ -167,7 +167,7 @@ func FuzzJSON(f *testing.F) {
 		}
 		var v any
 		if err := json.Unmarshal([]byte(s), &v); err != nil {
-			t.Skip(err) // a number beyond float64
+			return // a number beyond float64
 		}
 		_, wantText := v.(string)
 		_, wantNumber := v.(float64)

@@ -24,6 +24,12 @@ func TestRules(t *testing.T) {
 	nested := func(levels int) chhost.JSON {
 		return chhost.JSON(`{"x":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + "}")
 	}
+	pushMiB := func(s *chhost.Socket) {
+		for range 4 {
+			s.Push("x", make(chhost.Bytes, 256<<10))
+		}
+	}
+	const together = "the effects of one callback may have 1048576 bytes together"
 	const name = "has to be UTF-8 of 1 to 255 bytes without control characters"
 	for _, c := range []struct {
 		name, want string // an empty want is no fault
@@ -34,6 +40,8 @@ func TestRules(t *testing.T) {
 		{"the longest name", "", func(s *chhost.Socket) { s.Push(strings.Repeat("x", 255), nil) }},
 		{"a name that is no UTF-8", name, func(s *chhost.Socket) { s.Broadcast("\xff", nil) }},
 		{"a control character", name, func(s *chhost.Socket) { s.BroadcastFrom("a\nb", nil) }},
+		{"the delete character", name, func(s *chhost.Socket) { s.Push("a\x7f", nil) }},
+		{"a control character beyond ASCII", "", func(s *chhost.Socket) { s.Push("\u0080\u009f", nil) }},
 		{"an event of the host", "the event phx_close is the host's own", func(s *chhost.Socket) { s.Broadcast("phx_close", nil) }},
 		{"presence", "the event presence_diff is the host's own", func(s *chhost.Socket) { s.Push("presence_diff", nil) }},
 		{"no JSON", "the payload is no JSON", func(s *chhost.Socket) { s.Push("x", chhost.JSON("{")) }},
@@ -59,6 +67,24 @@ func TestRules(t *testing.T) {
 			for range 256 {
 				s.Push("x", nil)
 			}
+		}},
+		{"too many bytes at once", together, func(s *chhost.Socket) {
+			pushMiB(s)
+			s.Broadcast("x", chhost.Bytes("x"))
+		}},
+		{"too many bytes with the reply", together, func(s *chhost.Socket) {
+			pushMiB(s)
+			s.Reply(chhost.Bytes("x"))
+		}},
+		{"too many bytes with the state", together, func(s *chhost.Socket) {
+			pushMiB(s)
+			s.Assign(chhost.Bytes("x"))
+		}},
+		{"many bytes at once", "", func(s *chhost.Socket) {
+			pushMiB(s)
+			s.Push("x", nil)
+			s.Reply(nil)
+			s.Assign(nil)
 		}},
 		{"an empty key", name, func(s *chhost.Socket) { s.Config("") }},
 	} {
@@ -97,6 +123,20 @@ func TestInterceptLimit(t *testing.T) {
 		if o := channel.Init(); o.Status != want {
 			t.Errorf("%d names: %s, want %s: %v", count, o.Status, want, o.Err)
 		}
+	}
+}
+
+type interceptingTheHosts struct{ intercepting }
+
+func (interceptingTheHosts) Init(c *chhost.Setup) error {
+	c.Intercept("presence_diff")
+	return nil
+}
+
+func TestInterceptOfTheHostsEvents(t *testing.T) {
+	channel := chhosttest.Channel{Plugin: interceptingTheHosts{}, Topic: "t"}
+	if o := channel.Init(); o.Err == nil || !strings.Contains(o.Err.Error(), "presence_diff is the host's own") {
+		t.Errorf("got %v, want a crash", o)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/guest-sdk/go/internal/double"
@@ -13,9 +12,10 @@ import (
 
 // Limits of a host that is not configured otherwise.
 const (
-	maxPayload = 256 << 10
-	maxAssigns = 16 << 10
-	maxEffects = 256
+	maxPayload     = 256 << 10
+	maxAssigns     = 16 << 10
+	maxEffects     = 256
+	maxEffectBytes = 1 << 20
 )
 
 // recorder is the host during one callback. It panics with an error where a
@@ -26,6 +26,7 @@ type recorder struct {
 	config   map[string]string
 	effects  []Effect
 	answer   *Effect
+	bytes    int // of all payloads and states so far, the reply's included
 	log      []string
 	limits   double.Limits
 }
@@ -51,6 +52,13 @@ func (r *recorder) add(e Effect) {
 	r.effects = append(r.effects, e)
 }
 
+// count adds to the bytes of this callback's effects.
+func (r *recorder) count(k Kind, n int) {
+	if r.bytes += n; r.bytes > maxEffectBytes {
+		panic(r.broken(string(k), fmt.Sprintf("the effects of one callback may have %d bytes together", maxEffectBytes)))
+	}
+}
+
 func (r *recorder) allow(k Kind) {
 	if !slices.Contains(allowed[r.callback], k) {
 		panic(r.broken(string(k), "this callback may not ask for it"))
@@ -58,10 +66,7 @@ func (r *recorder) allow(k Kind) {
 }
 
 func (r *recorder) message(k Kind, event, payload string, binary bool) {
-	r.name(string(k), event)
-	if strings.HasPrefix(event, "phx_") || event == "presence_state" || event == "presence_diff" {
-		panic(r.broken(string(k), "the event "+event+" is the host's own"))
-	}
+	r.eventName(k, event)
 	payload, binary = r.payload(k, payload, binary)
 	if !binary && !strings.HasPrefix(strings.TrimLeft(payload, " \t\r\n"), "{") {
 		panic(r.broken(string(k), "a payload has to be a JSON object or bytes"))
@@ -72,12 +77,14 @@ func (r *recorder) message(k Kind, event, payload string, binary bool) {
 // payload checks a payload and returns it as it is sent. One that equals the
 // event's was checked when it came in.
 func (r *recorder) payload(k Kind, payload string, binary bool) (string, bool) {
+	if len(payload) > maxPayload {
+		panic(r.broken(string(k), fmt.Sprintf("the payload has %d bytes, %d are allowed", len(payload), maxPayload)))
+	}
+	r.count(k, len(payload))
 	payload = strings.Clone(payload) // the plugin may reuse its bytes
 	switch {
 	case payload == r.event.Payload && r.event.Binary:
 		return payload, true
-	case len(payload) > maxPayload:
-		panic(r.broken(string(k), fmt.Sprintf("the payload has %d bytes, %d are allowed", len(payload), maxPayload)))
 	case binary:
 		return payload, true
 	case payload == "":
@@ -110,9 +117,21 @@ func depth(text string) int {
 	return deepest
 }
 
+// isControl tells of ASCII's control characters only, as the host does: those
+// from U+0080 to U+009F are ordinary.
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+
 func (r *recorder) name(call, name string) {
-	if name == "" || len(name) > r.limits.Name || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if name == "" || len(name) > r.limits.Name || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
 		panic(r.broken(call, fmt.Sprintf("the name %.80q has to be UTF-8 of 1 to %d bytes without control characters", name, r.limits.Name)))
+	}
+}
+
+// eventName checks the name of an event that is sent or intercepted.
+func (r *recorder) eventName(k Kind, name string) {
+	r.name(string(k), name)
+	if strings.HasPrefix(name, "phx_") || name == "presence_state" || name == "presence_diff" {
+		panic(r.broken(string(k), "the event "+name+" is the host's own"))
 	}
 }
 
@@ -142,11 +161,12 @@ func (r *recorder) Assign(data string) {
 	if len(data) > maxAssigns {
 		panic(r.broken(string(Assign), fmt.Sprintf("the state has %d bytes, %d are allowed", len(data), maxAssigns)))
 	}
+	r.count(Assign, len(data))
 	r.add(Effect{Kind: Assign, Payload: strings.Clone(data)})
 }
 
 func (r *recorder) Intercept(event string) {
-	r.name(string(Intercept), event)
+	r.eventName(Intercept, event)
 	e := Effect{Kind: Intercept, Event: event}
 	if slices.Contains(r.effects, e) {
 		return

@@ -107,6 +107,18 @@ func TestTheKitFails(t *testing.T) {
 		if got := fails(func(t testing.TB) { r.Wait(t, "rain", never) }); !strings.Contains(got, "rain") {
 			t.Errorf("a condition that does not come: %q", got)
 		}
+		begin = time.Now()
+		if got := fails(func(t testing.TB) { channeltest.Eventually(t, "snow", func() bool { return false }) }); !strings.Contains(got, "snow") {
+			t.Errorf("what never happens: %q", got)
+		}
+		if took := time.Since(begin); took < channeltest.Deadline || took > channeltest.Deadline+time.Second {
+			t.Errorf("gave up after %v", took)
+		}
+		if got := fails(func(t testing.TB) {
+			channeltest.Eventually(t, "a second", func() bool { return time.Since(begin) > channeltest.Deadline+time.Second })
+		}); got != "" {
+			t.Errorf("what happens: %q", got)
+		}
 		if got := fails(func(t testing.TB) {
 			node := channeltest.NewNode(&cleanups{TB: t}, channel.Config{})
 			slow := channel.Funcs{JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -98,7 +99,7 @@ func TestConversation(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			c := connect(t, ClientOptions{Options: Options{Version: version}}, script...)
 			ctx := testContext(t)
-			ch, response, err := c.Join(ctx, "rooms:1", object(t, `{"name":"a"}`))
+			ch, response, err := c.Join(ctx, "rooms:1", channeltest.Object(`{"name":"a"}`))
 			if err != nil || string(response.Data()) != `{"n":1}` || ch.Topic() != "rooms:1" {
 				t.Fatalf("join: got %s, %v", response.Data(), err)
 			}
@@ -106,7 +107,7 @@ func TestConversation(t *testing.T) {
 				t.Errorf("a second join: %v", err)
 			}
 			receive(t, ch, "hello", "{}")
-			reply, err := ch.Push(ctx, "new:msg", object(t, `{"b":1}`))
+			reply, err := ch.Push(ctx, "new:msg", channeltest.Object(`{"b":1}`))
 			if err != nil || reply.Status != phx.StatusOK || string(reply.Payload.Data()) != "[1]" {
 				t.Errorf("push: got %+v, %v", reply, err)
 			}
@@ -297,15 +298,6 @@ func waiting(c *Client) int {
 	return len(c.calls)
 }
 
-func until(t *testing.T, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited in vain")
-		}
-	}
-}
-
 func overflowing(t *testing.T, o Overflow) (*Client, *Channel) {
 	lines := []string{
 		`> ["1","1","a","phx_join",{}]`,
@@ -413,7 +405,7 @@ func TestManyAtOnce(t *testing.T) {
 			running.Go(func() {
 				for i := range pushes {
 					body := fmt.Sprintf(`{"ch":%d,"by":%d,"i":%d}`, n, k, i)
-					reply, err := ch.Push(testContext(t), "echo", object(t, body))
+					reply, err := ch.Push(testContext(t), "echo", channeltest.Object(body))
 					if err != nil || string(reply.Payload.Data()) != body {
 						t.Errorf("got %s, %v, want %s", reply.Payload.Data(), err, body)
 						return

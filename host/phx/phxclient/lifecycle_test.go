@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -167,7 +168,7 @@ func TestClientClose(t *testing.T) {
 		_, err := ch.Push(testContext(t), "x", phx.Payload{})
 		result <- err
 	}()
-	until(t, func() bool { return waiting(c) == 1 })
+	channeltest.Eventually(t, "a call waits", func() bool { return waiting(c) == 1 })
 	var closing sync.WaitGroup
 	for range 3 {
 		closing.Go(c.Close)

@@ -1,7 +1,6 @@
 package phxclient
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"net"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
-
-	"github.com/chhost/chhost/host/phx"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -166,45 +163,4 @@ func servePipes(t testing.TB, script func(*peer)) (dial func(context.Context, st
 		close(listener)
 		<-served
 	}
-}
-
-// serveBytes answers one TCP connection by hand: it reads a request and writes
-// what answer returns, then waits for the client to go.
-func serveBytes(t testing.TB, answer string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		r := bufio.NewReader(conn)
-		if _, err := http.ReadRequest(r); err != nil {
-			t.Errorf("server: %v", err)
-			return
-		}
-		if _, err := conn.Write([]byte(answer)); err != nil {
-			t.Errorf("server: %v", err)
-		}
-		_, _ = r.ReadByte()
-	}()
-	t.Cleanup(func() {
-		l.Close()
-		<-done
-	})
-	return "http://" + l.Addr().String() + "/socket"
-}
-
-func object(t testing.TB, text string) phx.Payload {
-	t.Helper()
-	p, err := phx.Object([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }

@@ -14,6 +14,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/transport/websocket"
@@ -197,7 +198,7 @@ func TestAPingFlood(t *testing.T) {
 
 // What waits when the host shuts down is written first, then the close frame.
 func TestShutdown(t *testing.T) {
-	s := start(t, options{smallBuffers: true})
+	s := start(t, options{Config: websocket.Config{CloseTimeout: deadline}, smallBuffers: true})
 	slow, idle := s.join(t), s.join(t)
 	const broadcasts = 100
 	for n := range broadcasts {
@@ -250,13 +251,13 @@ func TestShutdownRacesWithConnections(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "a join", func() bool { return s.pubsub.Subscribers(pubsub.Topic{Namespace: "test", Name: "t"}) > 0 })
+		channeltest.Eventually(t, "a join", func() bool { return s.pubsub.Subscribers(pubsub.Topic{Namespace: "test", Name: "t"}) > 0 })
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
 		wg.Wait()
 		s.expectConns(t, 0)
-		eventually(t, "the channels' end", func() bool {
+		channeltest.Eventually(t, "the channels' end", func() bool {
 			return s.pubsub.Subscribers(pubsub.Topic{Namespace: "test", Name: "t"}) == 0
 		})
 	}

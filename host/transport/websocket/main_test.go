@@ -134,19 +134,9 @@ func (s *server) broadcast(event, payload string) {
 	_ = s.pubsub.Broadcast(pubsub.Topic{Namespace: "test", Name: "t"}, nil, phx.NewBroadcast("t", event, channeltest.Object(payload)))
 }
 
-// eventually waits for cond.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(deadline); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
-}
-
 func (s *server) expectLeft(t *testing.T, want ...channel.LeaveKind) {
 	t.Helper()
-	eventually(t, "the calls of leave", func() bool {
+	channeltest.Eventually(t, "the calls of leave", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.leaves) >= len(want)
@@ -160,7 +150,7 @@ func (s *server) expectLeft(t *testing.T, want ...channel.LeaveKind) {
 
 func (s *server) expectConns(t *testing.T, want int) {
 	t.Helper()
-	eventually(t, "the connections", func() bool { return s.Conns() == want })
+	channeltest.Eventually(t, "the connections", func() bool { return s.Conns() == want })
 }
 
 type smallBuffers struct{ net.Listener }
