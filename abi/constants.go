@@ -156,7 +156,7 @@ const (
 const (
 	MinBuffer     = 4096 // bytes that the first ch_buffer asks for
 	MaxName       = 255  // bytes of a topic, an event or a setting's key; at least 1
-	MaxDepth      = 128  // levels of nesting in JSON
+	MaxDepth      = 192  // levels of nesting in JSON that a guest hands over; what clients send has at most 128
 	MaxIntercepts = 64   // intercept calls with different names
 )
 

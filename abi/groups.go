@@ -141,7 +141,7 @@ func limitGroup() Group {
 		Constants: []Constant{
 			{Name: "MIN_BUFFER", Value: MinBuffer, Doc: "Bytes that the first call of `ch_buffer` asks for."},
 			{Name: "MAX_NAME", Value: MaxName, Doc: "Bytes of a topic, an event or a setting's key, at most; at least one."},
-			{Name: "MAX_DEPTH", Value: MaxDepth, Doc: "Levels of nesting in a JSON payload, at most."},
+			{Name: "MAX_DEPTH", Value: MaxDepth, Doc: "Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another."},
 			{Name: "MAX_INTERCEPTS", Value: MaxIntercepts, Doc: "Different names that `intercept` takes, at most."},
 			{Name: "EVENT_SIZE", Value: EventSize, Doc: "Bytes of the event struct in this version."},
 			{Name: "EVENT_ALIGN", Value: EventAlign, Doc: "The event struct's address is a multiple of this."},

@@ -18,7 +18,7 @@ func ConfigKeys() []ConfigKey {
 		{ConfigPlugin, "The name and sequence number of the version that is running.", "foods@7"},
 		{ConfigTenant, "The tenant that owns the plugin.", "default"},
 		{ConfigAssignsMax, "Bytes that a channel's assigns may have, in decimal.", "16384"},
-		{ConfigPayloadMax, "Bytes that a payload may have, in either direction, in decimal.", "262144"},
+		{ConfigPayloadMax, "Bytes that a payload may have, in either direction, in decimal.", "327680"},
 		{ConfigEffectsMax, "Effects that one callback may ask for, in decimal.", "256"},
 	}
 }

@@ -306,11 +306,12 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 // serve starts the listener's server, if there is to be one.
 func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		Handler:        h,
+		ReadTimeout:    10 * time.Second, // of requests; a WebSocket has limits of its own
+		WriteTimeout:   time.Minute,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
 	listener := h.cfg.Listener

@@ -111,7 +111,7 @@ enum {
 enum {
 	CH_MIN_BUFFER = 4096, /* Bytes that the first call of ch_buffer asks for. */
 	CH_MAX_NAME = 255, /* Bytes of a topic, an event or a setting's key, at most; at least one. */
-	CH_MAX_DEPTH = 128, /* Levels of nesting in a JSON payload, at most. */
+	CH_MAX_DEPTH = 192, /* Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another. */
 	CH_MAX_INTERCEPTS = 64, /* Different names that intercept takes, at most. */
 	CH_EVENT_SIZE = 72, /* Bytes of the event struct in this version. */
 	CH_EVENT_ALIGN = 8, /* The event struct's address is a multiple of this. */

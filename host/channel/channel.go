@@ -155,7 +155,9 @@ func (c *Channel) post(it item) error {
 		if c.closing {
 			return ErrRetired
 		}
-		if c.events >= MailboxEvents {
+		// A client has forgotten the channel once it has sent its leave, whatever
+		// the answer: one fits always, or the membership would stay for good.
+		if c.events >= MailboxEvents && (it.kind != itemLeave || c.events > MailboxEvents) {
 			return ErrOverloaded
 		}
 		c.events++

@@ -180,7 +180,8 @@ type Reply struct {
 // entered, or the event was too large for it. The client gets an error reply
 // with the reason; the channel lives on. Where nobody can be answered (a
 // broadcast to be intercepted) the channel fails, so that the client joins
-// again and can catch up.
+// again and can catch up; a broadcast that is too large for the handler is
+// dropped and logged instead, or one client could fail the channels of all.
 type Refusal struct {
 	Reason phx.Reason
 	// RetryAfter is told to the client if it is not zero.

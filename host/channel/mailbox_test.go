@@ -33,7 +33,7 @@ func TestMailboxOfEvents(t *testing.T) {
 		s.Send(t, fmt.Sprintf(`["1","%d","t","echo",{}]`, n))
 		want = append(want, fmt.Sprintf(`["1","%d","t","phx_reply",{"status":"ok","response":{}}]`, n))
 	}
-	for _, frame := range []string{`["1","2","t","echo",{}]`, leave, join} {
+	for _, frame := range []string{`["1","2","t","echo",{}]`, join} {
 		if err := s.Post(frame); !errors.Is(err, channel.ErrOverloaded) {
 			t.Errorf("%s: %v, want ErrOverloaded", frame, err)
 		}
@@ -41,6 +41,27 @@ func TestMailboxOfEvents(t *testing.T) {
 	s.room.resume <- struct{}{}
 	s.play(t, nil, want...)
 	s.play(t, []string{leave}, leftOK, closed)
+}
+
+// TestALeaveFits guards that a client which leaves behind a full mailbox does
+// leave: it has forgotten the channel whatever the answer, so a refusal would
+// keep the membership, its broadcasts and its place until the connection ends.
+func TestALeaveFits(t *testing.T) {
+	s := blocked(t)
+	want := []string{`["1",null,"t","a",{}]`}
+	for range channel.MailboxEvents {
+		s.Send(t, `["1","2","t","echo",{}]`)
+		want = append(want, reply2)
+	}
+	s.Send(t, leave)
+	for _, frame := range []string{leave, join, `["1","2","t","echo",{}]`} { // one, not any number
+		if err := s.Post(frame); !errors.Is(err, channel.ErrOverloaded) {
+			t.Errorf("%s: %v, want ErrOverloaded", frame, err)
+		}
+	}
+	s.room.resume <- struct{}{}
+	s.play(t, nil, append(want, leftOK, closed)...)
+	s.expectSubscribers(t, 0)
 }
 
 func TestMailboxCountsJoinsAndLeaves(t *testing.T) {
@@ -149,7 +170,7 @@ func TestHandled(t *testing.T) {
 		want = append(want, len(f))
 	}
 	s.Send(t, frames...)
-	for range channel.MailboxEvents - len(frames) {
+	for range channel.MailboxEvents + 1 - len(frames) { // one leave more always fits
 		s.Send(t, leave)
 		want = append(want, len(leave))
 	}

@@ -219,6 +219,8 @@ func (r *room) HandleOut(_ context.Context, ev *channel.Event) (channel.Result, 
 	case "panic":
 		panic("the room panicked")
 	case "busy":
+		return res, &channel.Refusal{Reason: phx.ReasonBusy}
+	case "large":
 		return res, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
 	case "drop":
 		res.Do = nil

@@ -85,6 +85,8 @@ func TestHandleOut(t *testing.T) {
 		{"crash", []string{crashed}, []string{"leave FAILED"}},
 		{"panic", []string{crashed}, []string{"leave FAILED"}},
 		{"busy", []string{crashed}, []string{"leave FAILED"}},
+		// One client's message must not fail the channels of all others.
+		{"large", nil, nil},
 	} {
 		t.Run(tc.out, func(t *testing.T) {
 			s := joinedScene(t)

@@ -192,6 +192,13 @@ func (c *Channel) out(d delivery) {
 	ev.Payload = d.b.Payload()
 	ev.Self = d.self
 	res, err := c.call(m, CallbackHandleOut, &ev)
+	var refusal *Refusal
+	if errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge {
+		// The sender's message is too large for the handler of a client that did
+		// nothing. It cannot be delivered unseen, since handle_out may be a filter.
+		c.env.log.Warn("an intercepted broadcast is too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "plugin", m.handler.Traits().Name)
+		return
+	}
 	if c.failed(CallbackHandleOut, res, err) {
 		return
 	}

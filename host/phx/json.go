@@ -9,14 +9,21 @@ import (
 
 // MaxDepth is how deeply arrays and objects may be nested in a payload. It
 // keeps recursive parsers in guests and clients off the end of their stacks.
-const MaxDepth = 128
+//
+// What a client sends may be nested [MaxClientDepth] deep only: a handler that
+// puts a client's payload into one of its own must not exceed MaxDepth by it, or
+// one client could make the channel of every subscriber fail.
+const (
+	MaxDepth       = 192
+	MaxClientDepth = 128
+)
 
 var (
 	// ErrNotJSON is returned when data is not exactly one JSON value (RFC 8259).
 	ErrNotJSON = errors.New("phx: not one JSON value; send what a JSON encoder wrote")
-	// ErrDepth is returned when a JSON value is nested deeper than [MaxDepth].
+	// ErrDepth is returned when a JSON value is nested deeper than it may be.
 	// What stands behind that point has not been looked at.
-	ErrDepth = errors.New("phx: JSON is nested deeper than 128 levels; send a flatter value")
+	ErrDepth = errors.New("phx: JSON is nested too deep (128 levels from a client, 192 from a handler); send a flatter value")
 	// ErrNotObject is returned when a JSON value has to be an object and is not.
 	ErrNotObject = errors.New("phx: the payload is not a JSON object; wrap the value in one")
 )
@@ -29,7 +36,7 @@ var (
 // them. It takes one pass and neither allocates nor recurses, so that its cost
 // is bounded by len(data).
 func CheckJSON(data []byte) error {
-	end, err := skipValue(data, skipSpace(data, 0))
+	end, err := skipValue(data, skipSpace(data, 0), MaxDepth)
 	if err != nil {
 		return err
 	}
@@ -58,6 +65,7 @@ func skipSpace(b []byte, i int) int {
 type nesting struct {
 	objects [MaxDepth / 64]uint64
 	depth   int
+	limit   int
 }
 
 // begin skips a scalar or goes inside a container, up to its first value. It
@@ -68,7 +76,7 @@ func (n *nesting) begin(b []byte, i int) (_ int, complete bool, err error) {
 		i, err = skipScalar(b, i)
 		return i, true, err
 	}
-	if n.depth == MaxDepth {
+	if n.depth == n.limit {
 		return 0, false, ErrDepth
 	}
 	word, bit := &n.objects[n.depth/64], uint64(1)<<(n.depth%64)
@@ -115,9 +123,10 @@ func (n *nesting) end(b []byte, i int) (int, error) {
 	return i, nil
 }
 
-// skipValue skips the JSON value at b[i], which must not be white space.
-func skipValue(b []byte, i int) (int, error) {
-	var open nesting
+// skipValue skips the JSON value at b[i], which must not be white space and may
+// be nested limit deep.
+func skipValue(b []byte, i, limit int) (int, error) {
+	open := nesting{limit: limit}
 	for {
 		next, complete, err := open.begin(b, i)
 		if err != nil {

@@ -126,7 +126,7 @@ func referenceFields(s phx.Serializer, data []byte) (map[string]string, bool) {
 	}
 	if s.Version() == "1.0.0" {
 		var object map[string]json.RawMessage
-		if json.Unmarshal(data, &object) != nil || object == nil || depth(data) > phx.MaxDepth+1 {
+		if json.Unmarshal(data, &object) != nil || object == nil || depth(data) > phx.MaxClientDepth+1 {
 			return nil, false
 		}
 		for k, v := range object {
@@ -135,7 +135,7 @@ func referenceFields(s phx.Serializer, data []byte) (map[string]string, bool) {
 		return fields, true
 	}
 	var array []json.RawMessage
-	if json.Unmarshal(data, &array) != nil || array == nil || depth(data) > phx.MaxDepth+1 {
+	if json.Unmarshal(data, &array) != nil || array == nil || depth(data) > phx.MaxClientDepth+1 {
 		return nil, false
 	}
 	for i, k := range []string{"join_ref", "ref", "topic", "event", "payload"} {

@@ -45,7 +45,7 @@ func (e *envelope) scanObject(b []byte) (err error) {
 			return err
 		}
 		value := i
-		if i, err = skipValue(b, i); err != nil {
+		if i, err = skipValue(b, i, MaxClientDepth); err != nil {
 			return err
 		}
 		if field != nil {

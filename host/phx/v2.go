@@ -31,7 +31,7 @@ func (e *envelope) scanArray(b []byte) (err error) {
 	}
 	for n := 0; ; n++ {
 		value := i
-		if i, err = skipValue(b, i); err != nil {
+		if i, err = skipValue(b, i, MaxClientDepth); err != nil {
 			return err
 		}
 		if field := e.field(n); field != nil {

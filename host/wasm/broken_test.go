@@ -80,7 +80,7 @@ func failsAndRecovers(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Even
 	if first != nil && !first.module.IsClosed() {
 		t.Error("the instance lives on")
 	}
-	inst, err := p.take(t.Context())
+	inst, err := p.take(t.Context(), abi.PhaseHandleIn)
 	if err != nil {
 		t.Fatalf("there is no other instance: %v", err)
 	}

@@ -231,9 +231,9 @@ func TestJSON(t *testing.T) {
 		{"{}", "", ""},
 		{" {\"a\" : 1}\n", "", ""},
 		{`{"a":"\ud800"}`, "", ""}, // an unpaired surrogate in an escape is what parsers accept
-		{deep(128), "", ""},
-		{deep(129), "nested deeper than 128", "nested deeper than 128"},
-		{strings.Repeat("[", 50_000), "nested deeper", "nested deeper"},
+		{deep(192), "", ""},
+		{deep(193), "nested too deep", "nested too deep"},
+		{strings.Repeat("[", 50_000), "nested too deep", "nested too deep"},
 		{"[1]", "not a JSON object", ""},
 		{`"text"`, "not a JSON object", ""},
 		{"null", "not a JSON object", ""},

@@ -261,7 +261,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	caller := ctx
 	if closeOnContextDone {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callbackTime)
+		ctx, cancel = context.WithTimeout(ctx, i.plugin.limits.callbackTime)
 		defer cancel()
 	}
 	err := f.CallWithStack(&callContext{Context: ctx, inst: i}, stack)
@@ -282,7 +282,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	case errors.As(err, &exit) && caller.Err() != nil:
 		return fmt.Errorf("wasm: %s was ended by the host: %w", phase, context.Cause(caller))
 	case errors.As(err, &exit) && ctx.Err() != nil: // a guest's own proc_exit can have any code
-		return &LimitError{Phase: phase, Limit: "out_of_time", Detail: fmt.Sprintf("the callback ran for more than %v", callbackTime)}
+		return &LimitError{Phase: phase, Limit: "out_of_time", Detail: fmt.Sprintf("the callback ran for more than %v", i.plugin.limits.callbackTime)}
 	}
 	return &TrapError{Phase: phase, Err: err}
 }

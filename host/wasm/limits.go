@@ -13,11 +13,13 @@ type Limits struct {
 	// Instances is how many callbacks of the plugin may run at once. Default
 	// twice GOMAXPROCS.
 	Instances int
-	// Wait is how long an event waits for an instance before it is answered
-	// "busy". Default 2 s.
+	// Wait is how long a join or an event waits for an instance before it is
+	// answered "busy". Default 2 s. A leave and an intercepted broadcast, which
+	// nobody could be told about, wait for as long as it takes.
 	Wait time.Duration
 	// Payload is the size in bytes of one payload, in either direction. Default
-	// 256 KiB.
+	// 320 KiB: that is 64 KiB more than the largest frame of a client, so that a
+	// handler can put a client's payload into one of its own.
 	Payload int
 	// Effects is how many effects one callback may ask for. Default 256.
 	Effects int
@@ -32,6 +34,10 @@ type Limits struct {
 	// LogLines is how many lines the plugin may log in a second; the others are
 	// counted, and the count is logged. Default 100.
 	LogLines int
+
+	// callbackTime is that of the engine's switch; tests on slow machines need
+	// more. Default callbackTime.
+	callbackTime time.Duration
 }
 
 const wasmPage = 64 << 10
@@ -44,7 +50,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.Memory, 64<<20)
 	set(&l.Instances, 2*runtime.GOMAXPROCS(0))
-	set(&l.Payload, 256<<10)
+	set(&l.Payload, 320<<10)
 	set(&l.Effects, 256)
 	set(&l.EffectBytes, 1<<20)
 	set(&l.Assigns, 16<<10)
@@ -52,6 +58,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.LogLines, 100)
 	if l.Wait <= 0 {
 		l.Wait = 2 * time.Second
+	}
+	if l.callbackTime <= 0 {
+		l.callbackTime = callbackTime
 	}
 	return l
 }

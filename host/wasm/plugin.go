@@ -112,7 +112,7 @@ func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (
 	if ev.Payload.Len() > p.limits.Payload {
 		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
 	}
-	inst, err := p.take(ctx)
+	inst, err := p.take(ctx, phase)
 	if err != nil {
 		return channel.Result{}, err
 	}
@@ -121,8 +121,8 @@ func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (
 }
 
 // take returns an idle instance or a new one, as soon as there may be one.
-func (p *Plugin) take(ctx context.Context) (*instance, error) {
-	if err := p.acquire(ctx); err != nil {
+func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
+	if err := p.acquire(ctx, phase); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -153,18 +153,26 @@ func (p *Plugin) take(ctx context.Context) (*instance, error) {
 }
 
 // acquire waits for a slot.
-func (p *Plugin) acquire(ctx context.Context) error {
+func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 	select {
 	case p.slots <- struct{}{}:
 		return nil
 	default:
 	}
-	timer := time.NewTimer(p.limits.Wait)
-	defer timer.Stop()
+	var late <-chan time.Time
+	if phase != abi.PhaseLeave && phase != abi.PhaseHandleOut {
+		// A client can be told that the plugin is busy. A leave that was not run
+		// would be lost, and a broadcast that was not delivered would have to fail
+		// the channel of a client that did nothing; they wait, and what waits is
+		// bounded by the mailboxes.
+		timer := time.NewTimer(p.limits.Wait)
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case p.slots <- struct{}{}:
 		return nil
-	case <-timer.C:
+	case <-late:
 		return &channel.Refusal{Reason: phx.ReasonBusy, RetryAfter: p.limits.Wait}
 	case <-ctx.Done():
 		return &channel.Refusal{Reason: phx.ReasonUnavailable}

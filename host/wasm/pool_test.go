@@ -46,7 +46,7 @@ func (p *Plugin) hold(t *testing.T, n int) []*instance {
 	t.Helper()
 	var held []*instance
 	for range n {
-		inst, err := p.take(t.Context())
+		inst, err := p.take(t.Context(), abi.PhaseHandleIn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -408,5 +408,41 @@ func TestSameModuleTwice(t *testing.T) {
 	}
 	if got := large.peek(t, step{opGrow, 0}); got != 4 {
 		t.Errorf("a new instance has %d pages", got)
+	}
+}
+
+// TestLeaveAndHandleOutWaitForAsLongAsItTakes guards that a busy pool costs no
+// leave, which runs once for every join, and no subscriber its channel: both
+// wait, while a client's own event is refused.
+func TestLeaveAndHandleOutWaitForAsLongAsItTakes(t *testing.T) {
+	for _, phase := range []abi.Phase{abi.PhaseLeave, abi.PhaseHandleOut} {
+		t.Run(phase.String(), func(t *testing.T) {
+			p := served(t, "echo", Limits{Instances: 1, Wait: time.Millisecond})
+			inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan error, 1)
+			go func() {
+				other, err := p.take(context.Background(), phase)
+				if err == nil {
+					p.put(other)
+				}
+				got <- err
+			}()
+			var refusal *channel.Refusal
+			if _, err := p.take(t.Context(), abi.PhaseHandleIn); !errors.As(err, &refusal) || refusal.Reason != phx.ReasonBusy {
+				t.Errorf("an event: %v, want busy", err)
+			}
+			select {
+			case err := <-got:
+				t.Fatalf("it did not wait: %v", err)
+			default:
+			}
+			p.put(inst)
+			if err := <-got; err != nil {
+				t.Errorf("after the instance was free: %v", err)
+			}
+		})
 	}
 }

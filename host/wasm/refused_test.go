@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // refusal returns the faults for which a module is refused.
@@ -150,6 +151,7 @@ func TestMemoryLimit(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	m := Module{Name: "puppet", Binary: guest(t, "served/puppet")} // 4 pages
 	m.Limits.Memory = 4*wasmPage - 1
+	m.Limits.callbackTime = time.Minute // growing to 64 MiB is slow under the race detector
 	wantFaults(t, refusal(t, e, m), []string{"the module is not valid WebAssembly: section memory: min 4 pages (256 Ki) over limit of 3 pages"})
 
 	for _, c := range []struct {

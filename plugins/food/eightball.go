@@ -24,8 +24,9 @@ var answers = [...]string{
 	"Very doubtful.",
 }
 
-// maxPredicted is the longest message that gets a prediction, in bytes. One that
-// is as long as the host allows would become too long, and the push an error.
+// maxPredicted is the longest message that is looked into for each subscriber, in
+// bytes. A prediction would make one that is as long as the host allows too long,
+// and the push an error.
 const maxPredicted = 16 << 10
 
 // prediction is the guide's MagicEightBall.prediction. It depends on the time

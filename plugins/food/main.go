@@ -73,6 +73,11 @@ func (Food) HandleIn(s *chhost.Socket, event string, payload chhost.Payload) chh
 func (Food) HandleOut(s *chhost.Socket, event string, payload chhost.Payload) chhost.OutResult {
 	switch event {
 	case "user:joined":
+		// Reading a huge message once for every subscriber would let one client
+		// keep everybody waiting. Nobody is told of such a user.
+		if len(payload.Raw()) > maxPredicted {
+			return chhost.OK
+		}
 		if ignoring(s.Assigns(), payload) {
 			return chhost.OK
 		}

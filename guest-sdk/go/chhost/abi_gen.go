@@ -63,7 +63,7 @@ const (
 const (
 	minBuffer     = 4096 // Bytes that the first call of ch_buffer asks for.
 	maxName       = 255  // Bytes of a topic, an event or a setting's key, at most; at least one.
-	maxDepth      = 128  // Levels of nesting in a JSON payload, at most.
+	maxDepth      = 192  // Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another.
 	maxIntercepts = 64   // Different names that intercept takes, at most.
 	eventSize     = 72   // Bytes of the event struct in this version.
 	eventAlign    = 8    // The event struct's address is a multiple of this.

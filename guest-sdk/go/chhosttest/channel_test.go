@@ -49,13 +49,13 @@ func TestRules(t *testing.T) {
 		{"an array", "a payload has to be a JSON object or bytes", func(s *chhost.Socket) { s.Push("x", chhost.JSON("[1]")) }},
 		{"an array in a reply", "", func(s *chhost.Socket) { s.Reply(chhost.JSON("[1]")) }},
 		{"nothing", "", func(s *chhost.Socket) { s.Push("x", nil); s.Reply(nil) }},
-		{"deep JSON", "nested deeper than 128 levels", func(s *chhost.Socket) { s.Push("x", nested(129)) }},
-		{"the deepest JSON", "", func(s *chhost.Socket) { s.Push("x", nested(128)) }},
+		{"deep JSON", "nested deeper than 192 levels", func(s *chhost.Socket) { s.Push("x", nested(193)) }},
+		{"the deepest JSON", "", func(s *chhost.Socket) { s.Push("x", nested(192)) }},
 		{"brackets in a string", "", func(s *chhost.Socket) {
 			s.Push("x", chhost.Map{`"[`: strings.Repeat("[", 200)})
 		}},
-		{"a large payload", "262144 are allowed", func(s *chhost.Socket) { s.Push("x", make(chhost.Bytes, 256<<10+1)) }},
-		{"the largest payload", "", func(s *chhost.Socket) { s.Push("x", make(chhost.Bytes, 256<<10)) }},
+		{"a large payload", "327680 are allowed", func(s *chhost.Socket) { s.Push("x", make(chhost.Bytes, 320<<10+1)) }},
+		{"the largest payload", "", func(s *chhost.Socket) { s.Push("x", make(chhost.Bytes, 320<<10)) }},
 		{"a large state", "16384 are allowed", func(s *chhost.Socket) { s.Assign(make(chhost.Bytes, 16<<10+1)) }},
 		{"the largest state", "", func(s *chhost.Socket) { s.Assign(make(chhost.Bytes, 16<<10)) }},
 		{"too much at once", "256 effects at most", func(s *chhost.Socket) {

@@ -12,7 +12,7 @@ import (
 
 // Limits of a host that is not configured otherwise.
 const (
-	maxPayload     = 256 << 10
+	maxPayload     = 320 << 10
 	maxAssigns     = 16 << 10
 	maxEffects     = 256
 	maxEffectBytes = 1 << 20
