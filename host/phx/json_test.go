@@ -123,3 +123,20 @@ func FuzzCheckJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { checkAgainstEncodingJSON(t, data) })
 }
+
+// TestAClientsPayloadFitsIntoAHandlers guards that the deepest payload that a
+// client can send may be put into one of a handler's: otherwise a few hundred
+// bytes from one client made the channel of every subscriber fail.
+func TestAClientsPayloadFitsIntoAHandlers(t *testing.T) {
+	deepest := strings.Repeat(`{"a":`, phx.MaxClientDepth) + "0" + strings.Repeat("}", phx.MaxClientDepth)
+	m, err := phx.V2().Decode(phx.Frame{Data: []byte(`["1","2","t","e",` + deepest + `]`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := phx.Object([]byte(`{"message":{"from":[` + string(m.Payload.Data()) + `]}}`)); err != nil {
+		t.Error(err)
+	}
+	if _, err := phx.V2().Decode(phx.Frame{Data: []byte(`["1","2","t","e",{"a":` + deepest + `}]`)}); err == nil {
+		t.Error("a client may nest deeper than that")
+	}
+}

@@ -500,3 +500,19 @@ func TestReservedSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyPayloadIsAnObject guards that nothing without the binary flag is {},
+// also while a client's empty bytes are handled, whose bytes it equals.
+func TestEmptyPayloadIsAnObject(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	ev := event(`{}`)
+	ev.Payload = phx.Bytes(nil)
+	ev.Assigns = program(abi.StatusOK, step{opReply, 0, 0, 0, 0})
+	res, err := p.enter(abi.PhaseHandleIn, ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := res.Reply.Payload; got.IsBinary() || string(got.Data()) != "{}" {
+		t.Errorf("the reply is %q, binary: %v", got.Data(), got.IsBinary())
+	}
+}
