@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/internal/limitlog"
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
@@ -143,7 +144,7 @@ func CheckPatterns(patterns ...string) error {
 // lists everything that is wrong with the routes and the modules; it is a
 // [*wasm.ModuleError] where a module is at fault.
 func New(cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: cfg.Logger, stop: make(chan struct{}), done: make(chan struct{})}
+	h := &Host{cfg: cfg, log: limitlog.New(cfg.Logger), stop: make(chan struct{}), done: make(chan struct{})}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -157,7 +158,7 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
-	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: h.log, Now: cfg.Now})
+	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/internal/limitlog"
 )
 
 // Config configures an [Engine]. The zero value is usable.
@@ -33,7 +34,8 @@ type Config struct {
 
 // Engine compiles modules. It is safe for concurrent use.
 type Engine struct {
-	log      *slog.Logger
+	log      *slog.Logger // of the host's own lines
+	guests   *slog.Logger // of what guests log, which has a limit for each plugin
 	now      func() time.Time
 	cacheDir string
 
@@ -48,10 +50,11 @@ var ErrClosed = errors.New("wasm: closed")
 
 // NewEngine returns an engine. The error is that of the cache directory.
 func NewEngine(cfg Config) (*Engine, error) {
-	e := &Engine{log: cfg.Logger, now: cfg.Now, plugins: make(map[*Plugin]struct{})}
-	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
+	e := &Engine{guests: cfg.Logger, now: cfg.Now, plugins: make(map[*Plugin]struct{})}
+	if e.guests == nil {
+		e.guests = slog.New(slog.DiscardHandler)
 	}
+	e.log = limitlog.New(e.guests)
 	if e.now == nil {
 		e.now = time.Now
 	}

@@ -64,7 +64,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		settings: settings,
 		limits:   limits,
 		rules:    phaseRules(),
-		log:      newGuestLog(e.log.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
+		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
 		slots:    make(chan struct{}, limits.Instances),
 		drained:  make(chan struct{}),
 	}
