@@ -29,9 +29,9 @@ func runDev(c *cli.Context) error {
 	if err := arguments(c, "the directory of a plugin, such as plugins/chat"); err != nil {
 		return err
 	}
-	checkOrigin, err := host.Origins(c.StringSlice("origin"))
+	checkOrigin, err := origins(c)
 	if err != nil {
-		return &usageError{c.Command.Name, "--origin: " + err.Error()}
+		return err
 	}
 	if err := host.CheckPatterns(c.StringSlice("topic")...); err != nil {
 		return &usageError{c.Command.Name, "--topic: " + err.Error()}

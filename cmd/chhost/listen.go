@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/host"
 )
 
 const defaultAddr = "127.0.0.1:4000"
@@ -43,6 +46,15 @@ func newLogger(c *cli.Context, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
+// origins reads --origin.
+func origins(c *cli.Context) (func(*http.Request) bool, error) {
+	check, err := host.Origins(c.StringSlice("origin"))
+	if err != nil {
+		return nil, &usageError{c.Command.Name, "--origin: " + err.Error()}
+	}
+	return check, nil
+}
+
 // listen opens the address, or says how to choose another one.
 func listen(c *cli.Context) (net.Listener, error) {
 	addr := c.String("addr")
@@ -68,12 +80,12 @@ func suggestAddr(part string) string {
 
 // hostPort is the listener's address as a browser on this machine reaches it.
 func hostPort(l net.Listener) string {
-	host, port, err := net.SplitHostPort(l.Addr().String())
+	name, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return l.Addr().String()
 	}
-	if ip := net.ParseIP(host); ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
-		host = "localhost"
+	if ip := net.ParseIP(name); ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		name = "localhost"
 	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(name, port)
 }

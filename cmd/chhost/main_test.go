@@ -48,7 +48,6 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("SDK", filepath.Join(hosttest.Root(t), "guest-sdk/go"))
 			env.Setenv("GOCACHE", goEnv(t, "GOCACHE"))
 			env.Setenv("GOMODCACHE", goEnv(t, "GOMODCACHE"))
 			env.Setenv("HOME", env.WorkDir)
@@ -71,7 +70,6 @@ func takePort(ts *testscript.TestScript, _ bool, args []string) {
 // running is a command that is running in this process.
 type running struct {
 	out  *bufio.Reader
-	stop context.CancelFunc
 	code chan int
 	errs *strings.Builder
 }
@@ -90,7 +88,7 @@ func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
-	c := &running{out: bufio.NewReader(r), stop: cancel, code: make(chan int, 1), errs: &strings.Builder{}}
+	c := &running{out: bufio.NewReader(r), code: make(chan int, 1), errs: &strings.Builder{}}
 	go func() {
 		code := doMain(ctx, append([]string{"chhost"}, args...), strings.NewReader(""), w, c.errs)
 		_ = w.Close()

@@ -34,9 +34,9 @@ func serve(c *cli.Context) error {
 	if err := arguments(c); err != nil {
 		return err
 	}
-	checkOrigin, err := host.Origins(c.StringSlice("origin"))
+	checkOrigin, err := origins(c)
 	if err != nil {
-		return &usageError{c.Command.Name, "--origin: " + err.Error()}
+		return err
 	}
 	routes, err := parseRoutes(c.StringSlice("route"))
 	if err != nil {

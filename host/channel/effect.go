@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/chhost/chhost/host/phx"
@@ -58,7 +59,10 @@ func BroadcastFrom(event string, payload phx.Payload) Effect {
 
 // Assign replaces the channel's assigns by a copy of data; empty data empties
 // them. The last Assign of a call wins.
-func Assign(data []byte) Effect { return Effect{kind: KindAssign, assigns: data} }
+//
+// The copy is made here: data may be a part of the client's frame, all of which
+// it would keep, or of a guest's memory.
+func Assign(data []byte) Effect { return Effect{kind: KindAssign, assigns: bytes.Clone(data)} }
 
 // Kind tells what the effect is.
 func (e Effect) Kind() EffectKind { return e.kind }

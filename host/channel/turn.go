@@ -1,7 +1,6 @@
 package channel
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -391,7 +390,7 @@ func (c *Channel) carryOut(m *membership, do []Effect, push bool) {
 		case KindBroadcastFrom:
 			err = c.env.pubsub.BroadcastFrom(c.env.topic(c.topic), c, phx.NewBroadcast(c.topic, e.event, e.payload))
 		case KindAssign:
-			m.assigns = bytes.Clone(e.assigns) // it may be a part of the client's frame
+			m.assigns = e.assigns
 		}
 		if err != nil {
 			c.env.log.Warn("a broadcast did not reach the other nodes", "topic", c.topic, "event", e.event, "err", err)

@@ -3,6 +3,7 @@ package wasm
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,7 +124,7 @@ func exportFaults(m wazero.CompiledModule) []string {
 			faults = append(faults, fmt.Sprintf("export %q has the type %s: expected %s", want.Name, signature(def), want.Signature()))
 		}
 	}
-	for _, name := range sortedKeys(exported) {
+	for _, name := range slices.Sorted(maps.Keys(exported)) {
 		if known[name] || !abi.IsReservedExport(name) || len(faults) > maxFaults {
 			continue
 		}
@@ -134,15 +135,6 @@ func exportFaults(m wazero.CompiledModule) []string {
 		faults = append(faults, fault)
 	}
 	return faults
-}
-
-func sortedKeys(m map[string]api.FunctionDefinition) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func signature(def api.FunctionDefinition) string {

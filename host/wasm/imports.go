@@ -87,7 +87,7 @@ func (i *instance) importAssign(args []uint64) {
 		i.exceeded("assigns_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Assigns))
 	}
 	i.count(len(data))
-	i.effect(channel.Assign(bytes.Clone(data)))
+	i.effect(channel.Assign(data))
 }
 
 func (i *instance) importIntercept(args []uint64) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/internal/limitlog"
 )
 
 // guestLog receives what the instances of a plugin log, bounded in the length
@@ -21,10 +22,8 @@ type guestLog struct {
 	perSec  int
 	now     func() time.Time
 
-	mu      sync.Mutex
-	second  int64
-	lines   int
-	dropped int
+	mu    sync.Mutex
+	count limitlog.Counter
 }
 
 func newGuestLog(log *slog.Logger, limits Limits, now func() time.Time) *guestLog {
@@ -77,19 +76,10 @@ func slogLevel(level int32) slog.Level {
 // admit counts a line and tells whether it may be logged, and how many could
 // not in the seconds before.
 func (g *guestLog) admit() (dropped int, ok bool) {
-	now := g.now().Unix()
+	second := g.now().Unix()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now != g.second {
-		g.second, g.lines = now, 0
-		dropped, g.dropped = g.dropped, 0
-	}
-	if g.lines >= g.perSec {
-		g.dropped++
-		return dropped, false
-	}
-	g.lines++
-	return dropped, true
+	return g.count.Admit(second, g.perSec)
 }
 
 // lineWriter assembles what an instance writes to its standard output and error

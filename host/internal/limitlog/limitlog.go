@@ -23,7 +23,7 @@ func New(log *slog.Logger) *slog.Logger {
 	if log == nil {
 		return nil
 	}
-	return slog.New(&handler{next: log.Handler(), counts: &counts{of: make(map[string]*count)}})
+	return slog.New(&handler{next: log.Handler(), counts: &counts{of: make(map[string]*Counter)}})
 }
 
 type handler struct {
@@ -57,18 +57,10 @@ func (h *handler) WithGroup(name string) slog.Handler {
 
 type counts struct {
 	mu sync.Mutex
-	of map[string]*count
+	of map[string]*Counter
 }
 
-// count is of one message, in the second in which it was last logged.
-type count struct {
-	second  int64
-	lines   int
-	dropped int
-}
-
-// admit counts a line and tells whether it may be logged, and how many could not
-// since the last one that was.
+// admit is [Counter.Admit] for a message.
 func (c *counts) admit(message string, second int64) (dropped int, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,17 +69,31 @@ func (c *counts) admit(message string, second int64) (dropped int, ok bool) {
 		if len(c.of) >= maxMessages {
 			clear(c.of)
 		}
-		n = &count{}
+		n = &Counter{}
 		c.of[message] = n
 	}
-	if second != n.second {
-		n.second, n.lines = second, 0
+	return n.Admit(second, PerSecond)
+}
+
+// Counter counts lines by the second. The zero value is ready. It is not safe
+// for concurrent use.
+type Counter struct {
+	second  int64
+	lines   int
+	dropped int
+}
+
+// Admit counts a line of a second and tells whether it is among the first limit
+// (at least 1) of it, and how many lines were not since the last one that was.
+func (c *Counter) Admit(second int64, limit int) (dropped int, ok bool) {
+	if second != c.second {
+		c.second, c.lines = second, 0
 	}
-	if n.lines >= PerSecond {
-		n.dropped++
+	if c.lines >= limit {
+		c.dropped++
 		return 0, false
 	}
-	n.lines++
-	dropped, n.dropped = n.dropped, 0
+	c.lines++
+	dropped, c.dropped = c.dropped, 0
 	return dropped, true
 }

@@ -44,7 +44,7 @@ func TestLimit(t *testing.T) {
 
 // TestMemory guards that messages which are no constants do not pile up.
 func TestMemory(t *testing.T) {
-	c := &counts{of: make(map[string]*count)}
+	c := &counts{of: make(map[string]*Counter)}
 	for n := range 10 * maxMessages {
 		if _, ok := c.admit(fmt.Sprint(n), 1); !ok {
 			t.Fatalf("the first line of message %d was dropped", n)

@@ -61,9 +61,14 @@ func (c *conn) start() {
 	closed := c.t.closed
 	c.t.mu.Unlock()
 	if closed {
-		c.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
+		c.restart()
 	}
 	go c.read()
+}
+
+// restart tells the client to come back later, behind what waits.
+func (c *conn) restart() {
+	c.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
 }
 
 func (c *conn) read() {
@@ -158,7 +163,7 @@ func (c *conn) write() {
 		if r := recover(); r != nil {
 			c.bug(r)
 			c.cut()
-			c.written.Do(func() { close(c.flushed) })
+			c.lastWritten()
 		}
 	}()
 	var frames [][]byte
@@ -184,9 +189,12 @@ func (c *conn) cut() {
 	_ = c.net.Close()
 }
 
+// lastWritten lets the reader close the connection.
+func (c *conn) lastWritten() { c.written.Do(func() { close(c.flushed) }) }
+
 // finish sends the close frame and gives the client a while to answer it.
 func (c *conn) finish(end *socket.End) {
-	defer c.written.Do(func() { close(c.flushed) })
+	defer c.lastWritten()
 	if end.Code == 0 {
 		return
 	}

@@ -223,7 +223,7 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 	t.closed = true
 	t.mu.Unlock()
 	for _, c := range t.all() {
-		c.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
+		c.restart()
 	}
 	stop := context.AfterFunc(ctx, func() {
 		for _, c := range t.all() {
