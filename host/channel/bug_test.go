@@ -33,7 +33,7 @@ func (f *faulty) Reply(r *phx.Reply) { f.check(phx.EventReply); f.Recorder.Reply
 
 func (f *faulty) Broadcast(b *phx.Broadcast) { f.check(b.Event()); f.Recorder.Broadcast(b) }
 
-func post(t *testing.T, c *channel.Channel, room *room, frame string) {
+func post(t *testing.T, c *channel.Channel, frame string) {
 	t.Helper()
 	m, err := phx.V2().Decode(phx.Frame{Data: []byte(frame)})
 	if err != nil {
@@ -41,7 +41,7 @@ func post(t *testing.T, c *channel.Channel, room *room, frame string) {
 	}
 	switch m.Event {
 	case phx.EventJoin:
-		err = c.Join(room, m, 1)
+		err = c.Join(m, 1)
 	case phx.EventLeave:
 		err = c.Leave(m, 1)
 	default:
@@ -73,11 +73,11 @@ func TestABugEndsOnlyItsMembership(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			node, room := channeltest.NewNode(t, channel.Config{}), newRoom()
 			client := new(faulty)
-			c := channel.New(node.Env, client, "t", channel.Options{})
+			c := channel.New(node.Env, client, "t", channel.Options{Route: room.route})
 			other := node.Client(t, "t", newRoom(), channel.Options{})
 			other.Send(t, join)
 			other.Expect(t, joined)
-			post(t, c, room, join)
+			post(t, c, join)
 			node.Settle(t)
 			client.Expect(t, joined)
 			room.called()
@@ -93,7 +93,7 @@ func TestABugEndsOnlyItsMembership(t *testing.T) {
 				return false
 			}
 			client.mu.Unlock()
-			post(t, c, room, `["1","2","t","`+tc.event+`",{}]`)
+			post(t, c, `["1","2","t","`+tc.event+`",{}]`)
 			node.Settle(t)
 			client.Expect(t, tc.want...)
 			if rest := client.Rest(); len(rest) > 0 {
@@ -121,8 +121,8 @@ func TestABugEndsOnlyItsMembership(t *testing.T) {
 func TestABugInADelivery(t *testing.T) {
 	node, room := channeltest.NewNode(t, channel.Config{}), newRoom()
 	client := new(faulty)
-	c := channel.New(node.Env, client, "t", channel.Options{})
-	post(t, c, room, join)
+	c := channel.New(node.Env, client, "t", channel.Options{Route: room.route})
+	post(t, c, join)
 	node.Settle(t)
 	client.Expect(t, joined)
 	client.fails = func(event string) bool { return event == "say" }

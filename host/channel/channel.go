@@ -38,7 +38,7 @@ type Channel struct {
 	mu      sync.Mutex
 	queue   []item
 	events  int // client's events in queue
-	outs    int // intercepted broadcasts in queue that belong to the membership id
+	outs    int // broadcasts for HandleOut and HandleInfo in queue that belong to the membership id
 	running bool
 	closing bool // Close was called: nothing more is taken
 	retired bool
@@ -56,12 +56,20 @@ type Channel struct {
 
 // membership is what a join that returned StatusOK establishes.
 type membership struct {
-	handler     Handler // nil: not joined
+	use         *use // of its handler; nil: not joined
 	joinRef     phx.Ref
 	id          uint64
 	assigns     []byte
 	unsubscribe func()
+
+	refs      uint32 // the newest number of an event
+	open      []openRef
+	timers    map[uint32]*timer
+	listeners map[string]*listener
 }
+
+func (m *membership) handler() Handler { return m.use.handler }
+func (m *membership) traits() *Traits  { return m.use.handler.Traits() }
 
 type state uint8
 
@@ -79,19 +87,24 @@ const (
 	itemEvent
 	itemLeave
 	itemOut
+	itemInfo
+	itemTimer
+	itemUpgrade
+	itemKick
 	itemClose
 	itemFail
 )
 
 type item struct {
-	kind    itemKind
-	leave   LeaveKind // itemClose
-	handler Handler   // itemJoin
-	msg     phx.Message
-	size    int
-	out     delivery // itemOut
-	err     error    // itemFail: why, or nil if that has been logged
-	id      uint64   // itemOut, itemFail: the membership it belongs to
+	kind  itemKind
+	leave LeaveKind // itemClose
+	msg   phx.Message
+	size  int
+	out   delivery      // itemOut, itemInfo
+	timer *timer        // itemTimer
+	done  func(outcome) // itemUpgrade
+	err   error         // itemFail: why, or nil if that has been logged
+	id    uint64        // itemOut, itemInfo, itemTimer, itemFail: the membership it belongs to
 }
 
 type delivery struct {
@@ -99,8 +112,11 @@ type delivery struct {
 	self bool
 }
 
-// Options are what a socket says of itself to its channels.
+// Options are what a socket says of itself to its channels. Route is needed.
 type Options struct {
+	// Route finds the handler of a topic. It is asked in the channel's turn, when
+	// a join is handled, and must not block.
+	Route func(topic string) (Handler, bool)
 	// SocketAssigns is handed to the handler with every event.
 	SocketAssigns []byte
 	// CloseBeforeReply sends the phx_close of a channel that is replaced by a
@@ -120,10 +136,10 @@ func New(env *Env, client Client, topic string, opts Options) *Channel {
 // Topic is the channel's topic.
 func (c *Channel) Topic() string { return c.topic }
 
-// Join queues a phx_join that h is to answer. size is what [Client.Handled] is
-// told. The error is [ErrRetired] or [ErrOverloaded].
-func (c *Channel) Join(h Handler, m phx.Message, size int) error {
-	return c.post(item{kind: itemJoin, handler: h, msg: m, size: size})
+// Join queues a phx_join. size is what [Client.Handled] is told. The error is
+// [ErrRetired] or [ErrOverloaded].
+func (c *Channel) Join(m phx.Message, size int) error {
+	return c.post(item{kind: itemJoin, msg: m, size: size})
 }
 
 // Handle queues an event of the client. The error is [ErrRetired] or
@@ -149,12 +165,13 @@ func (c *Channel) post(it item) error {
 	if c.retired {
 		return ErrRetired
 	}
-	if it.kind == itemClose {
+	if c.closing {
+		return ErrRetired
+	}
+	switch it.kind {
+	case itemClose:
 		c.closing = true
-	} else {
-		if c.closing {
-			return ErrRetired
-		}
+	case itemJoin, itemEvent, itemLeave:
 		// A client has forgotten the channel once it has sent its leave, whatever
 		// the answer: one fits always, or the membership would stay for good.
 		if c.events >= MailboxEvents && (it.kind != itemLeave || c.events > MailboxEvents) {
@@ -172,6 +189,7 @@ func (c *Channel) enqueue(it item) {
 	c.queue = append(c.queue, it)
 	if !c.running {
 		c.running = true
+		c.env.active.Add(1)
 		c.env.turns.Add(1)
 		go c.turn()
 	}
@@ -196,7 +214,7 @@ func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 			c.send(b)
 			return
 		}
-		c.intercept(d)
+		c.intercept(itemOut, d)
 	}
 	c.mu.Unlock()
 }
@@ -218,14 +236,15 @@ func (c *Channel) send(b *phx.Broadcast) {
 	c.client.Broadcast(b)
 }
 
-// intercept puts a broadcast into the mailbox. The caller holds c.mu.
-func (c *Channel) intercept(d delivery) {
+// intercept puts a broadcast into the mailbox, for HandleOut or HandleInfo. The
+// caller holds c.mu.
+func (c *Channel) intercept(kind itemKind, d delivery) {
 	if c.outs >= MailboxBroadcasts {
 		c.failLater(errOverflow)
 		return
 	}
 	c.outs++
-	c.enqueue(item{kind: itemOut, out: d, id: c.id})
+	c.enqueue(item{kind: kind, out: d, id: c.id})
 }
 
 // failLater fails the membership, behind what waits already. The caller holds
@@ -247,7 +266,7 @@ func (c *Channel) next() (it item, ok bool) {
 		switch it.kind {
 		case itemJoin, itemEvent, itemLeave:
 			c.events--
-		case itemOut:
+		case itemOut, itemInfo:
 			if it.id == c.id {
 				c.outs--
 			}
@@ -257,7 +276,7 @@ func (c *Channel) next() (it item, ok bool) {
 	}
 	c.queue = nil // an idle channel keeps no memory for its mailbox
 	c.running = false
-	retired := c.member.handler == nil && !c.retired
+	retired := c.member.use == nil && !c.retired
 	if retired {
 		c.retired = true
 	}

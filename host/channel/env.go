@@ -20,6 +20,10 @@ type Config struct {
 	Namespace string
 	// Now is the clock that handlers see. Default time.Now.
 	Now func() time.Time
+	// AfterFunc calls f once, on another goroutine, after d on the same clock,
+	// unless stop is called before; stop reports whether it prevents the call.
+	// Timers of handlers are made of it. Default time.AfterFunc.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 	// Logger receives crashes and what a client cannot be told. Default none.
 	Logger *slog.Logger
 }
@@ -30,19 +34,26 @@ type Env struct {
 	pubsub    *pubsub.PubSub
 	namespace string
 	now       func() time.Time
+	after     func(d time.Duration, f func()) (stop func() bool)
 	log       *slog.Logger
+	roster    roster
 
-	ids   atomic.Uint64
-	turns sync.WaitGroup
-	ctx   context.Context
-	abort context.CancelFunc
+	ids     atomic.Uint64
+	dropped atomic.Uint64 // broadcasts that went too far, see MaxHops
+	active  atomic.Int64  // turns that are running
+	turns   sync.WaitGroup
+	ctx     context.Context
+	abort   context.CancelFunc
 }
 
 // NewEnv returns an Env. It starts nothing.
 func NewEnv(cfg Config) *Env {
-	e := &Env{pubsub: cfg.PubSub, namespace: cfg.Namespace, now: cfg.Now, log: cfg.Logger}
+	e := &Env{pubsub: cfg.PubSub, namespace: cfg.Namespace, now: cfg.Now, after: cfg.AfterFunc, log: cfg.Logger}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.after == nil {
+		e.after = func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -62,6 +73,39 @@ func (e *Env) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// Busy tells whether a channel is at work or has something waiting, timers that
+// are not due left aside.
+func (e *Env) Busy() bool { return e.active.Load() > 0 }
+
+// Dropped is the number of broadcasts that were not sent because too many others
+// had caused them, see [MaxHops].
+func (e *Env) Dropped() uint64 { return e.dropped.Load() }
+
+// Connect asks the handler that route finds, which names [CallbackConnect],
+// about a new socket. The error is a [*Refusal] if the handler was not entered;
+// any other means that it failed.
+func (e *Env) Connect(ctx context.Context, route func() (Handler, bool), ev *Event) (Result, error) {
+	u, ok := e.acquire(route)
+	if !ok {
+		return Result{}, &Refusal{Reason: phx.ReasonUnavailable}
+	}
+	defer e.release(u)
+	return enter(ctx, u.handler, CallbackConnect, ev)
+}
+
+// Kick ends every channel that is joined to topic, as an operator does: the
+// client gets phx_close, and does not join again by itself. It returns how many
+// there were, and does not wait for them.
+func (e *Env) Kick(topic string) int {
+	kicked := 0
+	for _, c := range e.roster.members(func(u *use) bool { return true }) {
+		if c.topic == topic && c.post(item{kind: itemKick}) == nil {
+			kicked++
+		}
+	}
+	return kicked
 }
 
 func (e *Env) topic(name string) pubsub.Topic {

@@ -13,7 +13,8 @@ import (
 // call the host; what it wants done it returns as a [Result], which is carried
 // out only if the call returned without an error. It is safe for concurrent use,
 // since different channels call it at once; the calls of one channel never
-// overlap.
+// overlap. Its type is comparable (a pointer, say): two are the same handler if
+// they are equal.
 //
 // The callbacks are those of the Phoenix Channels guide. An error means that
 // the handler failed: nothing it asked for happens, the client sees phx_error
@@ -37,6 +38,29 @@ type Handler interface {
 	// for each subscriber. StatusOK replaces the message by the result's effects
 	// (none: it is filtered out), StatusPass delivers it unchanged after them.
 	HandleOut(ctx context.Context, ev *Event) (Result, error)
+	// HandleInfo is called for what reaches the channel from elsewhere: a timer
+	// that [SendAfter] set, or a broadcast of a topic that [Subscribe] named;
+	// ev.Info says which. A kind that the handler does not know is answered with
+	// the zero Result.
+	HandleInfo(ctx context.Context, ev *Event) (Result, error)
+}
+
+// Upgrader is implemented by handlers whose traits name [CallbackUpgrade].
+type Upgrader interface {
+	// Upgrade is called, on the new version of a handler, for each channel that
+	// moves to it: ev.Assigns is what the old version left, ev.Event its name. An
+	// error or StatusError leaves the channel on the old version, and nothing
+	// happens. Without it assigns carry over as they are.
+	Upgrade(ctx context.Context, ev *Event) (Result, error)
+}
+
+// Connector is implemented by handlers whose traits name [CallbackConnect].
+type Connector interface {
+	// Connect decides about a new socket. StatusOK lets it in: what [Assign] set
+	// is the socket's assigns, which every channel of the socket is handed, and a
+	// reply {"id":"users:7"} names the socket. StatusError refuses it with the
+	// reply's payload.
+	Connect(ctx context.Context, ev *Event) (Result, error)
 }
 
 // Callbacks is a set of callbacks.
@@ -47,6 +71,9 @@ const (
 	CallbackLeave
 	CallbackHandleIn
 	CallbackHandleOut
+	CallbackHandleInfo
+	CallbackUpgrade
+	CallbackConnect
 )
 
 // String is the callback's name as a guest exports it.
@@ -60,6 +87,12 @@ func (c Callbacks) String() string {
 		return "handle_in"
 	case CallbackHandleOut:
 		return "handle_out"
+	case CallbackHandleInfo:
+		return "handle_info"
+	case CallbackUpgrade:
+		return "upgrade"
+	case CallbackConnect:
+		return "connect"
 	}
 	return "callbacks"
 }
@@ -78,6 +111,9 @@ type Traits struct {
 	// AcceptBinary lets clients send bytes. Without it such an event is answered
 	// "binary_not_accepted".
 	AcceptBinary bool
+	// RepliesLater tells that the handler may answer an event after it has
+	// returned from it, by [ReplyTo]. Without it the refs of events are not kept.
+	RepliesLater bool
 }
 
 func (t *Traits) has(c Callbacks) bool { return t.Callbacks&c != 0 }
@@ -96,11 +132,14 @@ func (t *Traits) intercepts(event string) bool {
 // Event is what a callback is called with. It and everything it refers to is
 // read-only and may be kept.
 type Event struct {
-	// Topic is the channel's topic.
+	// Topic is the channel's topic; in HandleInfo of a broadcast that topic; empty
+	// in Connect.
 	Topic string
-	// Event is the event's name; empty in Join and Leave.
+	// Event is the event's name, or the timer's; in Upgrade the name of the old
+	// version, such as "foods@6". Empty in Join, Leave and Connect.
 	Event string
-	// Payload is the join's params or the event's payload; {} in Leave.
+	// Payload is the join's params, the event's payload, the timer's, or what is
+	// known of a new connection; {} in Leave and Upgrade.
 	Payload phx.Payload
 	// Assigns is the channel's state: what the last [Assign] set, opaque to the
 	// host; empty at Join.
@@ -114,6 +153,14 @@ type Event struct {
 	Channel uint64
 	// Leave says why the channel ends; only in Leave.
 	Leave LeaveKind
+	// Info says what HandleInfo is called for; only there.
+	Info InfoKind
+	// Ref names a join or an event for [ReplyTo], if the client waits for an
+	// answer, and is 0 otherwise. In HandleInfo it is the key of the timer.
+	Ref uint32
+	// Seed is what the randomness of the call follows from, where the handler
+	// takes it from the host; 0 lets the host choose another for each call.
+	Seed uint64
 	// WantsReply tells whether the client waits for an answer.
 	WantsReply bool
 	// Self tells, in HandleOut, that this channel sent the broadcast.
@@ -140,14 +187,25 @@ const (
 	LeaveKicked
 )
 
+// InfoKind says what a channel is told.
+type InfoKind uint8
+
+const (
+	// InfoTimer: a timer that [SendAfter] set is due.
+	InfoTimer InfoKind = 1 + iota
+	// InfoBroadcast: somebody sent a broadcast to a topic that [Subscribe] named.
+	InfoBroadcast
+)
+
 // Status is what a callback decided.
 type Status uint8
 
 const (
 	StatusOK Status = iota
-	// StatusError is the handler's own refusal: of a join with the reply's
-	// payload; in HandleIn and HandleOut the end of the channel with phx_error;
-	// in Leave it drops the effects and is logged.
+	// StatusError is the handler's own refusal: of a join or a connection with the
+	// reply's payload; in HandleIn, HandleOut and HandleInfo the end of the channel
+	// with phx_error; in Leave it drops the effects and is logged; in Upgrade the
+	// channel stays on the old version.
 	StatusError
 	// StatusStop carries out the result and then ends the channel.
 	StatusStop
@@ -199,11 +257,16 @@ type Funcs struct {
 	Intercepts []string
 	// AcceptBinary lets clients send bytes.
 	AcceptBinary bool
+	// RepliesLater keeps the refs of events for [ReplyTo].
+	RepliesLater bool
 
-	JoinFunc      func(ctx context.Context, ev *Event) (Result, error)
-	LeaveFunc     func(ctx context.Context, ev *Event) (Result, error)
-	HandleInFunc  func(ctx context.Context, ev *Event) (Result, error)
-	HandleOutFunc func(ctx context.Context, ev *Event) (Result, error)
+	JoinFunc       func(ctx context.Context, ev *Event) (Result, error)
+	LeaveFunc      func(ctx context.Context, ev *Event) (Result, error)
+	HandleInFunc   func(ctx context.Context, ev *Event) (Result, error)
+	HandleOutFunc  func(ctx context.Context, ev *Event) (Result, error)
+	HandleInfoFunc func(ctx context.Context, ev *Event) (Result, error)
+	UpgradeFunc    func(ctx context.Context, ev *Event) (Result, error)
+	ConnectFunc    func(ctx context.Context, ev *Event) (Result, error)
 }
 
 // Handler returns the handler that calls f's functions. Later changes of f do
@@ -212,15 +275,17 @@ func (f Funcs) Handler() Handler {
 	if f.JoinFunc == nil {
 		panic("channel: Funcs.JoinFunc is nil; a handler has to answer joins")
 	}
-	h := &funcs{Funcs: f, traits: Traits{Name: f.Name, Callbacks: CallbackJoin, AcceptBinary: f.AcceptBinary}}
-	if f.LeaveFunc != nil {
-		h.traits.Callbacks |= CallbackLeave
-	}
-	if f.HandleInFunc != nil {
-		h.traits.Callbacks |= CallbackHandleIn
-	}
-	if f.HandleOutFunc != nil {
-		h.traits.Callbacks |= CallbackHandleOut
+	h := &funcs{Funcs: f, traits: Traits{Name: f.Name, AcceptBinary: f.AcceptBinary, RepliesLater: f.RepliesLater}}
+	for _, has := range []struct {
+		callback Callbacks
+		function func(context.Context, *Event) (Result, error)
+	}{
+		{CallbackJoin, f.JoinFunc}, {CallbackLeave, f.LeaveFunc}, {CallbackHandleIn, f.HandleInFunc}, {CallbackHandleOut, f.HandleOutFunc},
+		{CallbackHandleInfo, f.HandleInfoFunc}, {CallbackUpgrade, f.UpgradeFunc}, {CallbackConnect, f.ConnectFunc},
+	} {
+		if has.function != nil {
+			h.traits.Callbacks |= has.callback
+		}
 	}
 	if f.Intercepts != nil {
 		h.traits.Intercepts = make(map[string]struct{}, len(f.Intercepts))
@@ -245,4 +310,13 @@ func (h *funcs) HandleIn(ctx context.Context, ev *Event) (Result, error) {
 }
 func (h *funcs) HandleOut(ctx context.Context, ev *Event) (Result, error) {
 	return h.HandleOutFunc(ctx, ev)
+}
+func (h *funcs) HandleInfo(ctx context.Context, ev *Event) (Result, error) {
+	return h.HandleInfoFunc(ctx, ev)
+}
+func (h *funcs) Upgrade(ctx context.Context, ev *Event) (Result, error) {
+	return h.UpgradeFunc(ctx, ev)
+}
+func (h *funcs) Connect(ctx context.Context, ev *Event) (Result, error) {
+	return h.ConnectFunc(ctx, ev)
 }

@@ -214,7 +214,7 @@ func TestClose(t *testing.T) {
 	if err := s.Channel.Leave(phx.Message{Topic: "t", Event: "phx_leave"}, 0); !errors.Is(err, channel.ErrRetired) {
 		t.Errorf("a leave after Close: %v, want ErrRetired", err)
 	}
-	if err := s.Channel.Join(s.room, phx.Message{Topic: "t", Event: "phx_join"}, 0); !errors.Is(err, channel.ErrRetired) {
+	if err := s.Channel.Join(phx.Message{Topic: "t", Event: "phx_join"}, 0); !errors.Is(err, channel.ErrRetired) {
 		t.Errorf("a join after Close: %v, want ErrRetired", err)
 	}
 	if retired.Load() != 0 {

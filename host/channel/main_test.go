@@ -59,6 +59,9 @@ var errRoom = errors.New("the room failed")
 
 func (r *room) Traits() *channel.Traits { return &r.traits }
 
+// route leads to the room, whatever the topic.
+func (r *room) route(string) (channel.Handler, bool) { return r, true }
+
 func (r *room) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -233,6 +236,10 @@ func (r *room) HandleOut(_ context.Context, ev *channel.Event) (channel.Result, 
 		res.Do = []channel.Effect{channel.Push(ev.Event, ev.Payload)}
 	}
 	return res, nil
+}
+
+func (r *room) HandleInfo(context.Context, *channel.Event) (channel.Result, error) {
+	return channel.Result{}, nil
 }
 
 // scene is a node with one client of the room, on topic "t".

@@ -166,8 +166,8 @@ func elsewhere(f func()) {
 func TestTheEndWaitsForADeliveryUnderWay(t *testing.T) {
 	node, room := channeltest.NewNode(t, channel.Config{}), newRoom()
 	h := new(hooked)
-	c := channel.New(node.Env, h, "t", channel.Options{})
-	post(t, c, room, join)
+	c := channel.New(node.Env, h, "t", channel.Options{Route: room.route})
+	post(t, c, join)
 	h.Expect(t, joined)
 	sending, goOn := make(chan struct{}), make(chan struct{})
 	h.broadcast = func() {
@@ -177,7 +177,7 @@ func TestTheEndWaitsForADeliveryUnderWay(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { node.Broadcast("t", "say", `{}`) })
 	await(t, "the delivery", sending)
-	post(t, c, room, leave)
+	post(t, c, leave)
 	for node.PubSub.Subscribers(node.Topic("t")) > 0 {
 		runtime.Gosched()
 	}
@@ -207,9 +207,9 @@ func TestBroadcastsAreHeldBehindTheJoinsReply(t *testing.T) {
 			elsewhere(func() { send("say") })
 		}
 	}
-	c := channel.New(node.Env, h, "t", channel.Options{})
+	c := channel.New(node.Env, h, "t", channel.Options{Route: room.route})
 	m, _ := phx.V2().Decode(phx.Frame{Data: []byte(`["1","1","t","phx_join",{"do":"announce"}]`)})
-	if err := c.Join(room, m, 1); err != nil {
+	if err := c.Join(m, 1); err != nil {
 		t.Fatal(err)
 	}
 	node.Settle(t)
@@ -243,9 +243,9 @@ func TestTooManyHeldBroadcasts(t *testing.T) {
 					}
 				})
 			}
-			c := channel.New(node.Env, h, "t", channel.Options{})
+			c := channel.New(node.Env, h, "t", channel.Options{Route: room.route})
 			m, _ := phx.V2().Decode(phx.Frame{Data: []byte(join)})
-			if err := c.Join(room, m, 1); err != nil {
+			if err := c.Join(m, 1); err != nil {
 				t.Fatal(err)
 			}
 			node.Settle(t)

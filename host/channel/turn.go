@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 // turn handles what waits in the mailbox. At most one is running.
 func (c *Channel) turn() {
 	defer c.env.turns.Done()
+	defer c.env.active.Add(-1)
 	for {
 		it, ok := c.next()
 		if !ok {
@@ -50,7 +52,7 @@ func (c *Channel) carry(it item) {
 	switch it.kind {
 	case itemJoin:
 		c.client.Handled(it.size)
-		c.join(it.handler, &it.msg)
+		c.join(&it.msg)
 	case itemEvent:
 		c.client.Handled(it.size)
 		c.in(&it.msg)
@@ -60,6 +62,20 @@ func (c *Channel) carry(it item) {
 	case itemOut:
 		if it.id == c.member.id {
 			c.out(it.out)
+		}
+	case itemInfo:
+		if it.id == c.member.id {
+			c.heard(it.out.b)
+		}
+	case itemTimer:
+		if it.id == c.member.id {
+			c.rang(it.timer)
+		}
+	case itemUpgrade:
+		c.upgrade(it.done)
+	case itemKick:
+		if c.joined() {
+			c.end(LeaveKicked, phx.EventClose, phx.Payload{})
 		}
 	case itemClose:
 		if c.joined() {
@@ -86,35 +102,51 @@ func (c *Channel) stale(msg *phx.Message) bool {
 	return msg.JoinRef != c.member.joinRef
 }
 
-func (c *Channel) joined() bool { return c.member.handler != nil }
+func (c *Channel) joined() bool { return c.member.use != nil }
 
 // join answers a phx_join. A membership that exists ends first.
-func (c *Channel) join(h Handler, msg *phx.Message) {
-	var old membership
+func (c *Channel) join(msg *phx.Message) {
 	closeOld := func() {}
 	if c.joined() {
-		old = c.detach()
-		c.leave(&old, LeaveReplaced)
+		old := c.detach()
 		closeOld = func() { c.phxClose(old.joinRef) }
+		c.leave(&old, LeaveReplaced)
 	}
-	traits := h.Traits()
+	u, ok := c.env.acquire(func() (Handler, bool) { return c.opts.Route(c.topic) })
+	if !ok {
+		Unmatched(c.client, msg)
+		closeOld()
+		return
+	}
+	defer func() {
+		if c.member.use != u {
+			c.env.release(u)
+		}
+	}()
+	traits := u.handler.Traits()
 	if msg.Payload.IsBinary() && !traits.AcceptBinary {
 		c.refuse(msg, &Refusal{Reason: phx.ReasonBinaryNotAccepted})
 		closeOld()
 		return
 	}
 	joinRef := phx.Ref(strings.Clone(string(msg.JoinRef))) // it outlives the frame
-	m := membership{handler: h, joinRef: joinRef, id: c.env.ids.Add(1)}
+	m := membership{use: u, joinRef: joinRef, id: c.env.ids.Add(1)}
 	ev := c.event(&m)
 	ev.Payload = msg.Payload
 	ev.WantsReply = msg.Ref != ""
+	ev.Ref = m.nextRef(msg)
 	res, err := c.call(&m, CallbackJoin, &ev)
 	if err != nil || res.Status != StatusOK {
 		c.refuseJoin(&m, msg, res, err)
 		closeOld()
 		return
 	}
-	c.attach(m, traits)
+	c.admit(m, msg, &res, closeOld)
+}
+
+// admit establishes the membership of a join that returned StatusOK.
+func (c *Channel) admit(m membership, msg *phx.Message, res *Result, closeOld func()) {
+	c.attach(m)
 	if c.opts.CloseBeforeReply {
 		closeOld()
 	}
@@ -123,7 +155,7 @@ func (c *Channel) join(h Handler, msg *phx.Message) {
 		closeOld()
 	}
 	c.release()
-	c.carryOut(&c.member, res.Do, true)
+	c.carryOut(&c.member, res.Do, carriage{push: true})
 }
 
 func (c *Channel) refuseJoin(m *membership, msg *phx.Message, res Result, err error) {
@@ -151,7 +183,7 @@ func (c *Channel) in(msg *phx.Message) {
 	}
 	m := &c.member
 	msg.JoinRef = m.joinRef // a client may leave it out, a reply does not
-	traits := m.handler.Traits()
+	traits := m.traits()
 	switch {
 	case phx.ReservedEvent(msg.Event):
 		c.refuse(msg, &Refusal{Reason: phx.ReasonReservedEvent})
@@ -167,6 +199,7 @@ func (c *Channel) in(msg *phx.Message) {
 	ev.Event = msg.Event
 	ev.Payload = msg.Payload
 	ev.WantsReply = msg.Ref != ""
+	ev.Ref = m.nextRef(msg)
 	res, err := c.call(m, CallbackHandleIn, &ev)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
@@ -176,34 +209,12 @@ func (c *Channel) in(msg *phx.Message) {
 	if c.failed(CallbackHandleIn, res, err) {
 		return
 	}
-	c.carryOut(m, res.Do, true)
+	if traits.RepliesLater && msg.Ref != "" && res.Reply.Status == "" {
+		m.keepOpen(ev.Ref, msg.Ref, ev.Now)
+	}
+	c.carryOut(m, res.Do, carriage{push: true})
 	if res.Reply.Status != "" {
 		c.reply(m.joinRef, msg.Ref, res.Reply.Status, res.Reply.Payload)
-	}
-	c.stopIf(res)
-}
-
-// out handles an intercepted broadcast.
-func (c *Channel) out(d delivery) {
-	m := &c.member
-	ev := c.event(m)
-	ev.Event = d.b.Event()
-	ev.Payload = d.b.Payload()
-	ev.Self = d.self
-	res, err := c.call(m, CallbackHandleOut, &ev)
-	var refusal *Refusal
-	if errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge {
-		// The sender's message is too large for the handler of a client that did
-		// nothing. It cannot be delivered unseen, since handle_out may be a filter.
-		c.env.log.Warn("an intercepted broadcast is too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "plugin", m.handler.Traits().Name)
-		return
-	}
-	if c.failed(CallbackHandleOut, res, err) {
-		return
-	}
-	c.carryOut(m, res.Do, true)
-	if res.Status == StatusPass {
-		c.client.Broadcast(d.b)
 	}
 	c.stopIf(res)
 }
@@ -239,26 +250,26 @@ func (c *Channel) fail(cb Callbacks, err error) {
 	if err != nil {
 		c.logFailure(&c.member, cb, err)
 	}
-	m := c.detach()
-	defer c.leave(&m, LeaveFailed)
-	c.client.Push(&phx.Message{
-		JoinRef: m.joinRef, Ref: m.joinRef, Topic: c.topic,
-		Event: phx.EventError, Payload: phx.ReasonChannelCrash.Payload(0),
-	})
+	c.end(LeaveFailed, phx.EventError, phx.ReasonChannelCrash.Payload(0))
 }
 
 func (c *Channel) stopIf(res Result) {
-	if res.Status != StatusStop {
-		return
+	if res.Status == StatusStop {
+		c.end(LeaveStopped, phx.EventClose, phx.Payload{})
 	}
+}
+
+// end ends the membership with phx_close or phx_error.
+func (c *Channel) end(kind LeaveKind, event string, payload phx.Payload) {
 	m := c.detach()
-	defer c.leave(&m, LeaveStopped)
-	c.phxClose(m.joinRef)
+	defer c.leave(&m, kind) // due even if a bug keeps the frame from being sent
+	c.client.Push(&phx.Message{JoinRef: m.joinRef, Ref: m.joinRef, Topic: c.topic, Event: event, Payload: payload})
 }
 
 // leave tells the handler that a membership, which is detached already, ended.
 func (c *Channel) leave(m *membership, kind LeaveKind) {
-	if !m.handler.Traits().has(CallbackLeave) {
+	defer c.env.release(m.use)
+	if !m.traits().has(CallbackLeave) {
 		return
 	}
 	ev := c.event(m)
@@ -269,23 +280,26 @@ func (c *Channel) leave(m *membership, kind LeaveKind) {
 		return
 	}
 	if res.Status == StatusError {
-		c.env.log.Info("leave returned an error status", "topic", c.topic, "plugin", m.handler.Traits().Name)
+		c.env.log.Info("leave returned an error status", "topic", c.topic, "plugin", m.traits().Name)
 		return
 	}
-	c.carryOut(m, res.Do, kind == LeaveLeft)
+	c.carryOut(m, res.Do, carriage{push: kind == LeaveLeft})
 }
 
 // attach makes m the membership and subscribes it. Deliveries are held back
 // until release, since the join's reply has to come first.
-func (c *Channel) attach(m membership, traits *Traits) {
+func (c *Channel) attach(m membership) {
 	c.mu.Lock()
 	c.state = stateJoining
-	c.traits = traits
+	c.traits = m.traits()
 	c.id = m.id
 	c.outs = 0 // what waits for an earlier membership will be dropped
 	c.mu.Unlock()
 	m.unsubscribe = c.env.pubsub.Subscribe(c.env.topic(c.topic), c)
 	c.member = m
+	if c.env.enroll(c, m.use) {
+		c.again()
+	}
 }
 
 // release lets through what was held back, and from then on everything.
@@ -308,7 +322,7 @@ func (c *Channel) release() {
 				continue
 			}
 			c.mu.Lock()
-			c.intercept(d)
+			c.intercept(itemOut, d)
 			c.mu.Unlock()
 		}
 	}
@@ -319,7 +333,9 @@ func (c *Channel) release() {
 func (c *Channel) detach() membership {
 	m := c.member
 	c.member = membership{}
+	c.env.strike(c, m.use)
 	m.unsubscribe()
+	m.discard(c)
 	c.mu.Lock()
 	c.state = stateNone
 	c.held = nil
@@ -343,8 +359,17 @@ func (c *Channel) event(m *membership) Event {
 	}
 }
 
-// call enters the handler and checks what it returned.
-func (c *Channel) call(m *membership, cb Callbacks, ev *Event) (res Result, err error) {
+// call enters the membership's handler and checks what it returned.
+func (c *Channel) call(m *membership, cb Callbacks, ev *Event) (Result, error) {
+	res, err := enter(c.env.ctx, m.handler(), cb, ev)
+	if err == nil {
+		err = m.checkKept(res.Do)
+	}
+	return res, err
+}
+
+// enter calls a handler and checks what it returned.
+func enter(ctx context.Context, h Handler, cb Callbacks, ev *Event) (res Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &PanicError{Value: r, Stack: debug.Stack()}
@@ -352,13 +377,19 @@ func (c *Channel) call(m *membership, cb Callbacks, ev *Event) (res Result, err 
 	}()
 	switch cb {
 	case CallbackJoin:
-		res, err = m.handler.Join(c.env.ctx, ev)
+		res, err = h.Join(ctx, ev)
 	case CallbackLeave:
-		res, err = m.handler.Leave(c.env.ctx, ev)
+		res, err = h.Leave(ctx, ev)
 	case CallbackHandleIn:
-		res, err = m.handler.HandleIn(c.env.ctx, ev)
+		res, err = h.HandleIn(ctx, ev)
 	case CallbackHandleOut:
-		res, err = m.handler.HandleOut(c.env.ctx, ev)
+		res, err = h.HandleOut(ctx, ev)
+	case CallbackHandleInfo:
+		res, err = h.HandleInfo(ctx, ev)
+	case CallbackUpgrade:
+		res, err = h.(Upgrader).Upgrade(ctx, ev)
+	case CallbackConnect:
+		res, err = h.(Connector).Connect(ctx, ev)
 	}
 	if err == nil {
 		err = res.check(cb)
@@ -374,27 +405,60 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("channel: handler panicked: %v", e.Value) }
 
-// carryOut does what the handler asked for, in order. A client that has gone
-// from the topic is pushed nothing.
-func (c *Channel) carryOut(m *membership, do []Effect, push bool) {
+// carriage says how effects are carried out.
+type carriage struct {
+	// push: the client is still there to be pushed to.
+	push bool
+	// hops is how many broadcasts led to the call, one after the other.
+	hops int
+}
+
+// carryOut does what the handler asked for, in order.
+func (c *Channel) carryOut(m *membership, do []Effect, how carriage) {
 	for i := range do {
 		e := &do[i]
-		var err error
 		switch e.kind {
 		case KindPush:
-			if push {
+			if how.push {
 				c.client.Push(&phx.Message{JoinRef: m.joinRef, Topic: c.topic, Event: e.event, Payload: e.payload})
 			}
-		case KindBroadcast:
-			err = c.env.pubsub.Broadcast(c.env.topic(c.topic), c, phx.NewBroadcast(c.topic, e.event, e.payload))
-		case KindBroadcastFrom:
-			err = c.env.pubsub.BroadcastFrom(c.env.topic(c.topic), c, phx.NewBroadcast(c.topic, e.event, e.payload))
+		case KindBroadcast, KindBroadcastFrom:
+			c.broadcast(c.topic, e, how.hops)
+		case KindBroadcastTo:
+			c.broadcast(e.topic, e, how.hops)
 		case KindAssign:
-			m.assigns = e.assigns
+			m.assigns = e.payload.Data()
+		case KindReplyTo:
+			if ref, ok := m.takeOpen(e.number, c.env.now()); ok {
+				c.reply(m.joinRef, ref, e.Status(), e.payload)
+			}
+		case KindSendAfter:
+			c.setTimer(m, e)
+		case KindCancel:
+			m.endTimer(c, e.number)
+		case KindSubscribe:
+			c.listen(m, e.topic)
+		case KindUnsubscribe:
+			m.unlisten(e.topic)
 		}
-		if err != nil {
-			c.env.log.Warn("a broadcast did not reach the other nodes", "topic", c.topic, "event", e.event, "err", err)
-		}
+	}
+}
+
+// broadcast sends to the subscribers of a topic, unless too many broadcasts have
+// led here.
+func (c *Channel) broadcast(topic string, e *Effect, hops int) {
+	if hops > MaxHops {
+		c.env.dropped.Add(1)
+		c.env.log.Warn("a broadcast was dropped: too many others had caused it, one after the other", "topic", topic, "event", e.event, "hops", hops)
+		return
+	}
+	b := phx.NewHop(hops, topic, e.event, e.payload)
+	send := c.env.pubsub.Broadcast
+	if e.kind == KindBroadcastFrom {
+		send = c.env.pubsub.BroadcastFrom
+	}
+	if err := send(c.env.topic(topic), c, b); err != nil {
+		c.env.log.Warn("a broadcast did not reach the other nodes", "topic", topic, "event", e.event, "err", err)
 	}
 }
 
@@ -428,7 +492,7 @@ func LeftAlready(client Client, msg *phx.Message) {
 }
 
 func (c *Channel) logFailure(m *membership, cb Callbacks, err error) {
-	attrs := []any{"topic", c.topic, "plugin", m.handler.Traits().Name, "callback", cb.String(), "err", err}
+	attrs := []any{"topic", c.topic, "plugin", m.traits().Name, "callback", cb.String(), "err", err}
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))

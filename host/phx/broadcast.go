@@ -9,6 +9,7 @@ type Broadcast struct {
 	topic   string
 	event   string
 	payload Payload
+	hops    uint8
 
 	// frames has one for each Encoder that asked, seldom more than two. Nothing is
 	// locked, so that subscribers on several cores do not meet here.
@@ -27,6 +28,16 @@ type encoded struct {
 func NewBroadcast(topic, event string, payload Payload) *Broadcast {
 	return &Broadcast{topic: topic, event: event, payload: payload}
 }
+
+// NewHop is [NewBroadcast] for a broadcast that was caused by others, hops of
+// them one after the other; more than 255 count as 255.
+func NewHop(hops int, topic, event string, payload Payload) *Broadcast {
+	return &Broadcast{topic: topic, event: event, payload: payload, hops: uint8(min(max(hops, 0), 255))}
+}
+
+// Hops is how many broadcasts, each caused by the one before, led to this one.
+// An adapter carries it to the other nodes.
+func (b *Broadcast) Hops() int { return int(b.hops) }
 
 // Topic is the name of the topic, without its namespace.
 func (b *Broadcast) Topic() string { return b.topic }

@@ -1,5 +1,7 @@
 package phx
 
+import "bytes"
+
 // Payload is the body of a message: one JSON value, or bytes. It is immutable
 // and always valid: the only ways to make one are [JSON], [Object], [Bytes] and
 // decoding a frame, each of which checks, so nothing downstream has to. The
@@ -52,6 +54,13 @@ func (p Payload) Len() int {
 		return len("{}")
 	}
 	return len(p.data)
+}
+
+// Clone returns the payload with bytes of its own: for one that is kept, while
+// its bytes may be a part of a client's frame, all of which they would keep.
+func (p Payload) Clone() Payload {
+	p.data = bytes.Clone(p.data)
+	return p
 }
 
 // IsBinary tells whether the payload is raw bytes.

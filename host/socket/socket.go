@@ -160,8 +160,9 @@ func (s *Socket) dispatch(msg *phx.Message, size int) {
 }
 
 func (s *Socket) join(msg *phx.Message, size int) {
-	handler, ok := s.cfg.Route(msg.Topic)
-	if !ok {
+	// The channel asks again in its turn, when the routes may be others. This
+	// keeps what leads nowhere from becoming a channel.
+	if _, ok := s.cfg.Route(msg.Topic); !ok && !s.has(msg.Topic) {
 		channel.Unmatched(s, msg)
 		return
 	}
@@ -172,7 +173,7 @@ func (s *Socket) join(msg *phx.Message, size int) {
 			return
 		}
 		s.inbox.Add(int64(size))
-		err := c.Join(handler, *msg, size)
+		err := c.Join(*msg, size)
 		if err == nil {
 			return
 		}
@@ -183,6 +184,12 @@ func (s *Socket) join(msg *phx.Message, size int) {
 		}
 		s.retired(c) // it has not come to it yet
 	}
+}
+
+func (s *Socket) has(topic string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.channels[topic] != nil
 }
 
 // forward gives a message to the channel of its topic, if there is one.
@@ -225,6 +232,7 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	topic = strings.Clone(topic) // it outlives the frame
 	// New only fills in a struct, so the lock is still a leaf.
 	c := channel.New(s.cfg.Env, s, topic, channel.Options{
+		Route:            s.cfg.Route,
 		SocketAssigns:    s.cfg.Assigns,
 		CloseBeforeReply: s.cfg.Encoder.Serializer == phx.V1(),
 		Retired:          s.retired,

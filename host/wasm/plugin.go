@@ -105,6 +105,11 @@ func (p *Plugin) HandleOut(ctx context.Context, ev *channel.Event) (channel.Resu
 	return p.call(ctx, abi.PhaseHandleOut, ev)
 }
 
+// HandleInfo implements [channel.Handler]. No plugin's traits name it yet.
+func (p *Plugin) HandleInfo(context.Context, *channel.Event) (channel.Result, error) {
+	return channel.Result{}, nil
+}
+
 // call runs one callback on one instance. The error is a [*channel.Refusal] if
 // the guest was not entered, else a [*TrapError], [*ContractError],
 // [*LimitError], or that of ctx.

@@ -69,7 +69,8 @@ type Client struct {
 	*Recorder
 	// Channel is the current one: a join makes a new one when it has retired.
 	Channel *channel.Channel
-	// Handler answers the joins.
+	// Handler answers the joins, unless the options have a route. It is to be
+	// changed only while nothing is under way.
 	Handler channel.Handler
 
 	make func() *channel.Channel
@@ -80,6 +81,9 @@ type Client struct {
 func (n *Node) Client(t testing.TB, topic string, h channel.Handler, opts channel.Options) *Client {
 	r := new(Recorder)
 	c := &Client{Recorder: r, Handler: h, make: func() *channel.Channel { return channel.New(n.Env, r, topic, opts) }}
+	if opts.Route == nil {
+		opts.Route = func(string) (channel.Handler, bool) { return c.Handler, true }
+	}
 	c.Channel = c.make()
 	t.Cleanup(func() { c.Channel.Close(channel.LeaveClosed) })
 	return c
@@ -111,10 +115,10 @@ func (c *Client) Post(frame string) error {
 	size := len(f.Data)
 	switch m.Event {
 	case phx.EventJoin:
-		err = c.Channel.Join(c.Handler, m, size)
+		err = c.Channel.Join(m, size)
 		if errors.Is(err, channel.ErrRetired) {
 			c.Channel = c.make()
-			err = c.Channel.Join(c.Handler, m, size)
+			err = c.Channel.Join(m, size)
 		}
 		return err
 	case phx.EventLeave:

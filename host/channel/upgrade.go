@@ -1,0 +1,50 @@
+package channel
+
+// upgrade moves the membership to the handler that has replaced its own.
+func (c *Channel) upgrade(done func(outcome)) {
+	became := gone
+	defer func() { done(became) }()
+	if !c.joined() {
+		return
+	}
+	m := &c.member
+	next := c.env.successor(m.use)
+	if next == nil {
+		became = upgraded // it joined, or was moved, since
+		return
+	}
+	drop := next // what is not needed in the end
+	defer func() { c.env.release(drop) }()
+	became = kept
+	var res Result
+	if next.handler.Traits().has(CallbackUpgrade) {
+		ev := c.event(m)
+		ev.Event = m.traits().Name
+		var err error
+		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, &ev)
+		if err == nil {
+			err = m.checkKept(res.Do)
+		}
+		if err != nil || res.Status != StatusOK {
+			c.env.log.Warn("a channel stays on the old version", "topic", c.topic, "plugin", m.traits().Name, "next", next.handler.Traits().Name, "err", err)
+			return
+		}
+	}
+	became = upgraded
+	drop = m.use
+	c.env.strike(c, m.use)
+	c.member.use = next
+	c.mu.Lock()
+	c.traits = next.handler.Traits()
+	c.mu.Unlock()
+	if c.env.enroll(c, next) {
+		c.again()
+	}
+	c.carryOut(m, res.Do, carriage{push: true})
+}
+
+// again queues another upgrade: the handler was replaced while the channel came
+// to it.
+func (c *Channel) again() {
+	_ = c.post(item{kind: itemUpgrade, done: func(outcome) {}}) // one that is closing needs none
+}
