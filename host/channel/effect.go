@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/chhost/chhost/host/phx"
@@ -86,9 +87,10 @@ func BroadcastFrom(event string, payload phx.Payload) Effect {
 // them. The last Assign of a call wins.
 //
 // The copy is made here: data may be a part of the client's frame, all of which
-// it would keep, or of a guest's memory.
+// it would keep, or of a guest's memory. It has no spare capacity, so that a
+// handler that appends to its [Event.Assigns] does not write into them.
 func Assign(data []byte) Effect {
-	return Effect{kind: KindAssign, payload: phx.Bytes(bytes.Clone(data))}
+	return Effect{kind: KindAssign, payload: phx.Bytes(slices.Clip(bytes.Clone(data)))}
 }
 
 // BroadcastTo sends event to every subscriber of another topic of the tenant.
