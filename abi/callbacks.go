@@ -1,7 +1,6 @@
 package abi
 
-// Callbacks returns every callback bit, in the order of the bits, whether this
-// version calls it or only keeps its name.
+// Callbacks returns every callback bit, in the order of the bits.
 func Callbacks() []Callback {
 	return []Callback{
 		CallbackJoin, CallbackLeave, CallbackHandleIn, CallbackHandleOut,
@@ -33,17 +32,15 @@ func (c Callback) Export() string {
 	return ""
 }
 
-// Served reports whether this version calls all of the callbacks in c: whether
-// Exports has a row for each. A guest that sets another bit breaks the contract.
-func (c Callback) Served() bool { return c&^ServedCallbacks() == 0 }
-
-// ServedCallbacks returns the bits that this version calls.
-func ServedCallbacks() Callback {
-	var served Callback
-	for _, f := range Exports() {
-		served |= f.Callback
+// KnownCallbacks returns all bits that this version knows. A guest that sets
+// another one, which a later version may call, breaks the contract: its callback
+// would never be called.
+func KnownCallbacks() Callback {
+	var known Callback
+	for _, c := range Callbacks() {
+		known |= c
 	}
-	return served
+	return known
 }
 
 // RequiredCallbacks returns the bits that ch_callbacks may not leave out.

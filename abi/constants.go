@@ -71,6 +71,15 @@ const (
 	LeaveKicked   LeaveKind = 7 // the operator ended the channel
 )
 
+// InfoKind says in the event struct's kind field why handle_info is called.
+type InfoKind uint32
+
+// The info kinds.
+const (
+	InfoTimer     InfoKind = 1 // a timer that send_after armed is due
+	InfoBroadcast InfoKind = 2 // a broadcast to a topic that subscribe named
+)
+
 // The levels of log.
 const (
 	LogDebug = 0 // for the author
@@ -82,8 +91,7 @@ const (
 // Callback is a bit, or several, of what ch_callbacks returns.
 type Callback uint32
 
-// The callback bits. All are reserved by name; Callback.Served tells which of
-// them this version calls.
+// The callback bits.
 const (
 	CallbackJoin       Callback = 1
 	CallbackLeave      Callback = 2
@@ -111,6 +119,12 @@ const (
 	ImportAcceptBinary  Import = 7
 	ImportLog           Import = 8
 	ImportConfigGet     Import = 9
+	ImportReplyTo       Import = 10
+	ImportBroadcastTo   Import = 11
+	ImportSendAfter     Import = 12
+	ImportCancel        Import = 13
+	ImportSubscribe     Import = 14
+	ImportUnsubscribe   Import = 15
 )
 
 // Phase is what a guest is doing while it runs: it decides which imports may be
@@ -119,12 +133,16 @@ type Phase uint8
 
 // The phases.
 const (
-	PhaseSetup     Phase = 0 // _initialize, ch_abi_version, ch_callbacks, ch_buffer
-	PhaseInit      Phase = 1 // ch_init
-	PhaseJoin      Phase = 2 // join
-	PhaseLeave     Phase = 3 // leave
-	PhaseHandleIn  Phase = 4 // handle_in
-	PhaseHandleOut Phase = 5 // handle_out
+	PhaseSetup      Phase = 0 // _initialize, ch_abi_version, ch_callbacks, ch_buffer
+	PhaseInit       Phase = 1 // ch_init
+	PhaseJoin       Phase = 2 // join
+	PhaseLeave      Phase = 3 // leave
+	PhaseHandleIn   Phase = 4 // handle_in
+	PhaseHandleOut  Phase = 5 // handle_out
+	PhaseHandleInfo Phase = 6 // handle_info
+	PhaseUpgrade    Phase = 7 // upgrade
+	PhaseConnect    Phase = 8 // connect
+	PhaseIdle       Phase = 9 // ch_idle
 )
 
 // Layout of the event struct: offsets in bytes from its start, little endian.
@@ -158,6 +176,17 @@ const (
 	MaxName       = 255  // bytes of a topic, an event or a setting's key; at least 1
 	MaxDepth      = 192  // levels of nesting in JSON that a guest hands over; what clients send has at most 128
 	MaxIntercepts = 64   // intercept calls with different names
+
+	MaxTimers     = 16       // armed timers of one channel
+	MinDelayMS    = 10       // milliseconds of a timer; shorter ones are raised
+	MaxDelayMS    = 86400000 // milliseconds of a timer: a day
+	MaxTimerBytes = 1 << 20  // bytes of the payloads of all armed timers of one channel
+
+	MaxSubscriptions = 16 // topics that one channel has subscribed to
+	MaxHops          = 4  // broadcasts in a row that broadcasts caused
+
+	MaxOpenRefs = 64 // events of one channel that reply_to may still answer
+	RefSeconds  = 60 // seconds in which it may
 )
 
 // The settings that every guest can read with config_get.
@@ -178,7 +207,14 @@ const (
 	HostExportPrefix = "__chhost_"
 	// ReservedEventPrefix starts the names of events that only the host sends.
 	ReservedEventPrefix = "phx_"
+	// LaterImportPrefix starts the names of a group of imports that a later minor
+	// version will have.
+	LaterImportPrefix = "kv_"
 )
 
-// WASIModule is the module name of every import in WASI.
-const WASIModule = "wasi_snapshot_preview1"
+const (
+	// WASIModule is the module name of every import in WASI.
+	WASIModule = "wasi_snapshot_preview1"
+	// AssemblyScriptModule is the module name of every import in AssemblyScript.
+	AssemblyScriptModule = "env"
+)

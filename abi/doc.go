@@ -11,7 +11,8 @@
 //
 // A new import, export, callback, constant or field is a new row: an identifier
 // in constants.go, an entry in the function that lists its kind (Exports,
-// Imports, Row, Fields, Groups, ConfigKeys, WASI), and then
+// Imports, Row, Fields, ConnectKeys, Groups, ConfigKeys, WASI, AssemblyScript),
+// and then
 //
 //	go generate ./abi
 //

@@ -2,7 +2,10 @@ package abi
 
 // Phases returns every phase, in the order of their numbers.
 func Phases() []Phase {
-	return []Phase{PhaseSetup, PhaseInit, PhaseJoin, PhaseLeave, PhaseHandleIn, PhaseHandleOut}
+	return []Phase{
+		PhaseSetup, PhaseInit, PhaseJoin, PhaseLeave, PhaseHandleIn, PhaseHandleOut,
+		PhaseHandleInfo, PhaseUpgrade, PhaseConnect, PhaseIdle,
+	}
 }
 
 // String returns the name of the phase's export, or "setup" for the exports that
@@ -21,6 +24,14 @@ func (p Phase) String() string {
 		return "handle_in"
 	case PhaseHandleOut:
 		return "handle_out"
+	case PhaseHandleInfo:
+		return "handle_info"
+	case PhaseUpgrade:
+		return "upgrade"
+	case PhaseConnect:
+		return "connect"
+	case PhaseIdle:
+		return "ch_idle"
 	}
 	return "unknown"
 }
@@ -89,117 +100,4 @@ type Effect struct {
 	Doc string
 	// Example is a run in pseudo calls: what the guest calls, "=>", what follows.
 	Example string
-}
-
-// Row returns the rule that holds during a phase. It is built afresh: a host
-// that checks every call keeps the rules it needs.
-func Row(p Phase) Rule {
-	switch p {
-	case PhaseSetup:
-		return Rule{Phase: p, Imports: Imported(ImportLog)}
-	case PhaseInit:
-		return initRule()
-	case PhaseJoin:
-		return joinRule()
-	case PhaseLeave:
-		return leaveRule()
-	case PhaseHandleIn:
-		return handleInRule()
-	case PhaseHandleOut:
-		return handleOutRule()
-	}
-	return Rule{Phase: p}
-}
-
-// rule completes a row: log and config_get may be called in every callback, and
-// a status is allowed if it has an effect.
-func rule(p Phase, imports ImportSet, effects ...Effect) Rule {
-	r := Rule{Phase: p, Imports: imports | Imported(ImportLog, ImportConfigGet), Effects: effects}
-	for _, e := range effects {
-		r.Statuses |= Statuses(e.Status)
-	}
-	return r
-}
-
-func initRule() Rule {
-	return rule(PhaseInit, Imported(ImportIntercept, ImportAcceptBinary),
-		Effect{
-			StatusOK, "What was declared holds.",
-			`intercept("user:joined"), OK => of all broadcasts only user:joined enters handle_out`,
-		},
-		Effect{
-			StatusError, "The version is refused.",
-			`log(3, "set greeting"), ERROR => the upload fails, the line is in the log`,
-		},
-	)
-}
-
-func joinRule() Rule {
-	return rule(PhaseJoin, Imported(ImportReply, ImportPush, ImportBroadcast, ImportBroadcastFrom, ImportAssign),
-		Effect{
-			StatusOK, "The client is in. It gets the reply first (`{}` if there was none), then the effects are carried out in the " +
-				"order of the calls. The channel is already subscribed. A reply with status 1 is a contract error.",
-			`push("a", {}), reply(0, {"n":1}), broadcast("b", {}), OK => ok {"n":1}, then a, then b`,
-		},
-		Effect{
-			StatusError, "Refused: the client gets the reply's payload as an error (`{}` if there was none), and nothing else happens. " +
-				"A reply with status 0 is a contract error.",
-			`reply(1, {"reason":"unauthorized"}), push("a", {}), ERROR => error {"reason":"unauthorized"}, no channel`,
-		},
-		Effect{
-			StatusIgnore, "Nothing at all: no channel, no frame, and a reply is dropped too.",
-			`IGNORE => the client hears nothing until its own timeout`,
-		},
-	)
-}
-
-func leaveRule() Rule {
-	return rule(PhaseLeave, Imported(ImportPush, ImportBroadcast, ImportBroadcastFrom),
-		Effect{
-			StatusOK, "Effects in the order of the calls. A `push` reaches the client only if it left by itself (kind LEFT).",
-			`broadcast("user:left", {"name":"jo"}), OK => the other subscribers get user:left`,
-		},
-		Effect{
-			StatusError, "Nothing; it is logged. The channel has ended all the same.",
-			`broadcast("user:left", {}), ERROR => a line in the log`,
-		},
-	)
-}
-
-func handleInRule() Rule {
-	return rule(PhaseHandleIn, Imported(ImportReply, ImportPush, ImportBroadcast, ImportBroadcastFrom, ImportAssign),
-		Effect{
-			StatusOK, "Effects in the order of the calls, then the reply, wherever it was called. Without a `reply` the client gets none.",
-			`reply(1, {"reason":"too long"}), push("hint", {}), OK => hint, then error {"reason":"too long"}`,
-		},
-		Effect{
-			StatusError, "None of the effects: the client gets `phx_error` and may join again; `leave` follows with kind FAILED.",
-			`broadcast("b", {}), ERROR => phx_error, nobody gets b`,
-		},
-		Effect{
-			StatusStop, "The same as OK, then the client gets `phx_close`; `leave` follows with kind STOPPED.",
-			`reply(0, {}), push("bye", {}), STOP => bye, then ok {}, then phx_close`,
-		},
-	)
-}
-
-func handleOutRule() Rule {
-	return rule(PhaseHandleOut, Imported(ImportPush, ImportAssign),
-		Effect{
-			StatusOK, "Effects in the order of the calls. The message itself is not delivered.",
-			`push("msg", {"text":"***"}), OK => this client gets msg {"text":"***"} instead`,
-		},
-		Effect{
-			StatusError, "None of the effects: the client gets `phx_error` and may join again; `leave` follows with kind FAILED.",
-			`push("a", {}), ERROR => phx_error`,
-		},
-		Effect{
-			StatusStop, "The same as OK, then the client gets `phx_close`; `leave` follows with kind STOPPED.",
-			`push("closed", {}), STOP => closed, then phx_close`,
-		},
-		Effect{
-			StatusPass, "Effects in the order of the calls, then the message unchanged: the cheapest answer.",
-			`push("hint", {}), PASS => hint, then the message`,
-		},
-	)
 }

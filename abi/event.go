@@ -51,27 +51,45 @@ func Fields() []Field {
 	return []Field{
 		{"size", OffsetSize, FieldU32, "Bytes of this struct. A newer host may append fields; read nothing beyond `size`.", "72"},
 		{"flags", OffsetFlags, FieldU32, "Event flags, as bits. Ignore those you do not know.", "CH_EVENT_WANTS_REPLY"},
-		{"topic", OffsetTopic, FieldAddress, "The channel's topic, UTF-8, not NUL-terminated.", `"foods:all"`},
+		{"topic", OffsetTopic, FieldAddress, "The channel's topic, UTF-8, not NUL-terminated. In `handle_info` of kind BROADCAST the topic of the broadcast; in `connect` empty.", `"foods:all"`},
 		{"topic_len", OffsetTopicLen, FieldLength, "", "9"},
-		{"event", OffsetEvent, FieldAddress, "The event's name, likewise; empty in `join` and `leave`.", `"new:msg"`},
+		{
+			"event", OffsetEvent, FieldAddress,
+			"The event's name, likewise; empty in `join`, `leave` and `connect`. In `handle_info` the one that `send_after` was given, or the broadcast's. " +
+				"In `upgrade` the version that the channel comes from, such as `foods@6`.",
+			`"new:msg"`,
+		},
 		{"event_len", OffsetEventLen, FieldLength, "", "7"},
 		{
 			"payload", OffsetPayload, FieldAddress,
-			"The client's bytes as it sent them: a JSON object that the host has checked, or any bytes if BINARY is set. Empty in `leave`.",
+			"The client's bytes as it sent them: a JSON object that the host has checked, or any bytes if BINARY is set. " +
+				"In `handle_info` what `send_after` was given, or the broadcast's. In `connect` an object that the host made. Empty in `leave` and `upgrade`.",
 			`"{\"body\":\"hi\"}"`,
 		},
 		{"payload_len", OffsetPayloadLen, FieldLength, "", "13"},
-		{"assigns", OffsetAssigns, FieldAddress, "This channel's state, as the last `assign` left it; empty in `join`.", `"jo"`},
+		{"assigns", OffsetAssigns, FieldAddress, "This channel's state, as the last `assign` left it; empty in `join` and `connect`. In `upgrade` that of the version before.", `"jo"`},
 		{"assigns_len", OffsetAssignsLen, FieldLength, "", "2"},
 		{
 			"socket_assigns", OffsetSocketAssigns, FieldAddress,
-			"What the host knows about the client's socket, a JSON object; the same for the socket's whole life.", `"{}"`,
+			"What `connect` assigned to the client's socket, any bytes. If it assigned nothing, and in `connect` itself: the verified claims as a JSON object, else `{}`. " +
+				"The same for the socket's whole life.",
+			`"{}"`,
 		},
 		{"socket_assigns_len", OffsetSocketAssignsLen, FieldLength, "", "2"},
-		{"now_ms", OffsetNowMS, FieldI64, "Milliseconds since the Unix epoch; the time of this call.", "1767225600000"},
-		{"channel", OffsetChannel, FieldU64, "Identifies this channel on this node; below 2^53.", "4711"},
-		{"kind", OffsetKind, FieldU32, "In `leave` the leave kind: why the channel ended. Answer a kind you do not know with OK. Otherwise 0.", "CH_LEAVE_LEFT"},
-		{"ref", OffsetRef, FieldU32, "In `join` and `handle_in` not 0 if the client waits for an answer. Otherwise 0.", "1"},
+		{"now_ms", OffsetNowMS, FieldI64, "Milliseconds since the Unix epoch; the time of this call, which does not go on during it.", "1767225600000"},
+		{"channel", OffsetChannel, FieldU64, "Identifies this channel on this node; below 2^53, and 0 in `connect`.", "4711"},
+		{
+			"kind", OffsetKind, FieldU32,
+			"In `leave` the leave kind: why the channel ended. In `handle_info` the info kind: a timer or a broadcast. " +
+				"Answer a kind you do not know with OK. Otherwise 0.",
+			"CH_LEAVE_LEFT",
+		},
+		{
+			"ref", OffsetRef, FieldU32,
+			"In `join` and `handle_in` a number for `reply_to` if the client waits for an answer, else 0; no two open ones of a channel are the same. " +
+				"In `handle_info` of kind TIMER the timer's key. Otherwise 0.",
+			"1",
+		},
 	}
 }
 
@@ -94,4 +112,40 @@ func (k LeaveKind) String() string {
 		return "KICKED"
 	}
 	return "unknown"
+}
+
+// String returns the kind as documentation and logs write it.
+func (k InfoKind) String() string {
+	switch k {
+	case InfoTimer:
+		return "TIMER"
+	case InfoBroadcast:
+		return "BROADCAST"
+	}
+	return "unknown"
+}
+
+// Key is one key of a JSON object that host and guest hand each other.
+type Key struct {
+	Name string
+	// Type is the value's type, such as "object or null".
+	Type string
+	// Doc says what the value is, in Markdown.
+	Doc string
+	// Example is a value, in JSON.
+	Example string
+}
+
+// ConnectKeys returns the keys of the object that is the payload in connect. All
+// are always there; a later version may add others.
+func ConnectKeys() []Key {
+	return []Key{
+		{"params", "object", "What the client connected with: the query, nested as Phoenix does it. The client wrote it: it proves nothing.", `{"room":"lobby"}`},
+		{"claims", "object or null", "The claims of the client's token, which the host has verified; null without one.", `{"sub":"7"}`},
+		{"transport", "string", "How the client is connected.", `"websocket"`},
+		{"vsn", "string", "The version of the protocol that it speaks.", `"2.0.0"`},
+		{"peer", "string", "The client's network address.", `"192.0.2.7"`},
+		{"origin", "string", "The page's origin as the browser gave it; empty without one.", `"https://example.com"`},
+		{"headers", "object", "Header fields of the request, of those that the host hands on: names in lower case, the values are strings.", `{"user-agent":"Mozilla/5.0"}`},
+	}
 }

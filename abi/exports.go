@@ -1,10 +1,12 @@
 package abi
 
+import "slices"
+
 // Exports returns what a guest exports beside its memory (MemoryExport: exactly
 // one, defined by the guest itself), in the order in which the contract
 // describes it.
 func Exports() []Func {
-	return append(setupExports(), callbackExports()...)
+	return slices.Concat(setupExports(), channelExports(), otherExports())
 }
 
 func setupExports() []Func {
@@ -71,7 +73,8 @@ __attribute__((constructor)) static void fill(void)
 	}
 }
 
-func callbackExports() []Func {
+// channelExports are the callbacks for what clients and other channels do.
+func channelExports() []Func {
 	return []Func{
 		{
 			Name: "join", Params: i32s("ev"), Results: one(), Required: true, Callback: CallbackJoin, Phase: PhaseJoin,
@@ -119,6 +122,69 @@ func callbackExports() []Func {
 	if (ev->flags & CH_EVENT_SELF)
 		return CH_OK; /* the sender does not see its own message */
 	return CH_PASS;
+}`,
+		},
+	}
+}
+
+// otherExports are the callbacks for everything else: what the channel itself
+// arranged, its plugin's next version, the socket, the instance.
+func otherExports() []Func {
+	return []Func{
+		{
+			Name: "handle_info", Params: i32s("ev"), Results: one(), Callback: CallbackHandleInfo, Phase: PhaseHandleInfo,
+			Doc: "A timer of this channel is due, or another topic that it has subscribed to had a broadcast; `kind` says which. " +
+				"Without this callback timers and such broadcasts are dropped.",
+			Example: `CH_EXPORT(handle_info) int32_t on_info(const ch_event *ev)
+{
+	switch (ev->kind) {
+	case CH_INFO_TIMER: /* again in five seconds, under the same key */
+		ch_push(ev->event, ev->event_len, ev->payload, ev->payload_len, 0);
+		ch_send_after(ev->ref, 5000, ev->event, ev->event_len, ev->payload, ev->payload_len, 0);
+		break;
+	case CH_INFO_BROADCAST:
+		ch_push(ev->event, ev->event_len, ev->payload, ev->payload_len, 0);
+		break;
+	}
+	return CH_OK; /* to kinds of a later version, too */
+}`,
+		},
+		{
+			Name: "upgrade", Params: i32s("ev"), Results: one(), Callback: CallbackUpgrade, Phase: PhaseUpgrade,
+			Doc: "This channel moves to this version of the plugin: called on an instance of the new version, with the assigns of the old one. " +
+				"`event` is the old version's name, such as `foods@6`. It is the place to bring assigns into a new form. " +
+				"Without this callback they carry over as they are. Timers, subscriptions and refs carry over in any case.",
+			Example: `CH_EXPORT(upgrade) int32_t on_upgrade(const ch_event *ev)
+{
+	if (ev->assigns_len > 0 && ev->assigns[0] == '{')
+		return CH_OK; /* JSON already */
+	ch_assign(CH_LIT("{}"));
+	return CH_OK;
+}`,
+		},
+		{
+			Name: "connect", Params: i32s("ev"), Results: one(), Callback: CallbackConnect, Phase: PhaseConnect,
+			Doc: "A client opens a socket, before it joins anything. It is only called in the one plugin that the operator names as the socket plugin. " +
+				"The payload says who connects and how, see the event struct. " +
+				"What `assign` gets are the socket's assigns, which every event of this socket brings to every plugin. " +
+				"Without this callback every client may connect.",
+			Example: `CH_EXPORT(connect) int32_t on_connect(const ch_event *ev)
+{
+	ch_assign(ev->payload, ev->payload_len);
+	ch_reply(CH_REPLY_OK, CH_LIT("{\"id\":\"users:7\"}"), 0);
+	return CH_OK;
+}`,
+		},
+		{
+			Name: "ch_idle", Results: one(), Callback: CallbackIdle, Phase: PhaseIdle,
+			Doc: "Housekeeping: called between callbacks when this instance has nothing to do, as often as the host finds useful, perhaps never. " +
+				"A guest whose language collects garbage can do it here.",
+			Example: `static int32_t in_use;
+
+CH_EXPORT(ch_idle) int32_t idle(void)
+{
+	in_use = 0; /* forget what was kept to be quick */
+	return CH_OK;
 }`,
 		},
 	}

@@ -8,9 +8,6 @@ type Constant struct {
 	Value int64
 	// Doc says what it means, in Markdown.
 	Doc string
-	// Reserved marks a name that is kept for a later minor version: SDKs do not
-	// offer it, and a guest that uses it breaks the contract.
-	Reserved bool
 }
 
 // Group is a set of numbers with one meaning.
@@ -30,7 +27,7 @@ type Group struct {
 // the offsets, which are in Fields.
 func Groups() []Group {
 	return []Group{
-		statusGroup(), replyGroup(), flagGroup(), payloadGroup(), leaveGroup(), logGroup(), callbackGroup(), limitGroup(),
+		statusGroup(), replyGroup(), flagGroup(), payloadGroup(), leaveGroup(), infoGroup(), logGroup(), callbackGroup(), limitGroup(),
 	}
 }
 
@@ -52,11 +49,11 @@ func statusGroup() Group {
 func replyGroup() Group {
 	return Group{
 		Name: "reply status", GoPrefix: "Reply", CPrefix: "CH_REPLY_",
-		Doc:     "The first argument of `reply`.",
+		Doc:     "The argument `status` of `reply` and `reply_to`.",
 		Example: `ch_reply(CH_REPLY_OK, 0, 0, 0)`,
 		Constants: []Constant{
-			{Name: "OK", Value: ReplyOK, Doc: "The client's push or join succeeds."},
-			{Name: "ERROR", Value: ReplyError, Doc: "The client's push or join fails."},
+			{Name: "OK", Value: ReplyOK, Doc: "The client's push, join or connection succeeds."},
+			{Name: "ERROR", Value: ReplyError, Doc: "The client's push, join or connection fails."},
 		},
 	}
 }
@@ -102,6 +99,18 @@ func leaveGroup() Group {
 	}
 }
 
+func infoGroup() Group {
+	return Group{
+		Name: "info kind", GoPrefix: "Info", CPrefix: "CH_INFO_",
+		Doc:     "The event struct's `kind` in `handle_info`: what there is to know.",
+		Example: "ev->kind == CH_INFO_TIMER",
+		Constants: []Constant{
+			{Name: InfoTimer.String(), Value: int64(InfoTimer), Doc: "A timer that `send_after` armed is due; `ref` is its key."},
+			{Name: InfoBroadcast.String(), Value: int64(InfoBroadcast), Doc: "A broadcast to a topic that `subscribe` named; `topic` is that topic."},
+		},
+	}
+}
+
 func logGroup() Group {
 	return Group{
 		Name: "log level", GoPrefix: "Log", CPrefix: "CH_LOG_",
@@ -123,12 +132,7 @@ func callbackGroup() Group {
 		Example: "return CH_CALLBACK_JOIN | CH_CALLBACK_HANDLE_IN;",
 	}
 	for _, c := range Callbacks() {
-		k := Constant{Name: c.String(), Value: int64(c), Doc: "The export `" + c.Export() + "`."}
-		if !c.Served() {
-			k.Reserved = true
-			k.Doc = "Reserved, and so is the export `" + c.Export() + "`."
-		}
-		g.Constants = append(g.Constants, k)
+		g.Constants = append(g.Constants, Constant{Name: c.String(), Value: int64(c), Doc: "The export `" + c.Export() + "`."})
 	}
 	return g
 }
@@ -143,6 +147,14 @@ func limitGroup() Group {
 			{Name: "MAX_NAME", Value: MaxName, Doc: "Bytes of a topic, an event or a setting's key, at most; at least one."},
 			{Name: "MAX_DEPTH", Value: MaxDepth, Doc: "Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another."},
 			{Name: "MAX_INTERCEPTS", Value: MaxIntercepts, Doc: "Different names that `intercept` takes, at most."},
+			{Name: "MAX_TIMERS", Value: MaxTimers, Doc: "Armed timers of one channel, at most."},
+			{Name: "MIN_DELAY_MS", Value: MinDelayMS, Doc: "Milliseconds of the shortest timer; a shorter `delay_ms` is raised to it."},
+			{Name: "MAX_DELAY_MS", Value: MaxDelayMS, Doc: "Milliseconds of the longest timer: a day."},
+			{Name: "MAX_TIMER_BYTES", Value: MaxTimerBytes, Doc: "Bytes that the payloads of all armed timers of one channel have together, at most."},
+			{Name: "MAX_SUBSCRIPTIONS", Value: MaxSubscriptions, Doc: "Topics that one channel has subscribed to, at most."},
+			{Name: "MAX_HOPS", Value: MaxHops, Doc: "Broadcasts in a row, each caused by the one before, at most."},
+			{Name: "MAX_OPEN_REFS", Value: MaxOpenRefs, Doc: "Events of one channel that `reply_to` may still answer, at most."},
+			{Name: "REF_SECONDS", Value: RefSeconds, Doc: "Seconds for which `reply_to` may answer an event."},
 			{Name: "EVENT_SIZE", Value: EventSize, Doc: "Bytes of the event struct in this version."},
 			{Name: "EVENT_ALIGN", Value: EventAlign, Doc: "The event struct's address is a multiple of this."},
 		},

@@ -1,23 +1,51 @@
 package abi
 
-// Imports returns the functions that the host serves under Module. All of them
+import "slices"
+
+// Imports returns the functions that the host serves under Module, in the order
+// in which the contract describes them. All of them
 // copy what they are given before they return, and none calls back into the
 // guest.
 func Imports() []Func {
-	return append(effectImports(), settingImports()...)
+	return slices.Concat(messageImports(), stateImports(), settingImports())
 }
 
-func effectImports() []Func {
+// messageImports send something to clients and channels.
+func messageImports() []Func {
 	return []Func{
 		{
 			ID: ImportReply, Name: "reply", Params: i32s("status", "ptr", "len", "flags"),
 			Doc: "Answers this join or event: `status` 0 is ok, 1 is error, another number is a contract error. " +
 				"The payload is any JSON value, or bytes. At most once per callback; dropped if the client does not wait for an answer. " +
+				"In `connect` it names the socket or gives the reason of a refusal. " +
 				"Wherever in the callback it is called, the host sends it where the callback's row says.",
 			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
 {
 	(void)ev;
 	ch_reply(CH_REPLY_OK, CH_LIT("{\"seen\":true}"), 0);
+	return CH_OK;
+}`,
+		},
+		{
+			ID: ImportReplyTo, Name: "reply_to", Params: i32s("ref", "status", "ptr", "len", "flags"),
+			Doc: "Answers an earlier event of this channel, whose `ref` the guest has kept, in the same way as `reply`. " +
+				"A ref is open while its client waits: until it is answered by either import, for REF_SECONDS seconds at most, and until the channel ends. " +
+				"At most MAX_OPEN_REFS are open in a channel; one more closes the oldest. A ref that is not open is ignored. " +
+				"A join is answered when it returns.",
+			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
+{
+	ch_assign(&ev->ref, sizeof ev->ref); /* the answer comes with the timer */
+	ch_send_after(1, 1000, CH_LIT("later"), 0, 0, 0);
+	return CH_OK;
+}
+
+CH_EXPORT(handle_info) int32_t on_info(const ch_event *ev)
+{
+	uint32_t ref;
+	if (ev->kind == CH_INFO_TIMER && ev->assigns_len == sizeof ref) {
+		__builtin_memcpy(&ref, ev->assigns, sizeof ref);
+		ch_reply_to(ref, CH_REPLY_OK, CH_LIT("{\"done\":true}"), 0);
+	}
 	return CH_OK;
 }`,
 		},
@@ -50,6 +78,22 @@ func effectImports() []Func {
 }`,
 		},
 		{
+			ID: ImportBroadcastTo, Name: "broadcast_to", Params: append(i32s("topic_ptr", "topic_len"), messageParams()...),
+			Doc: "Like `broadcast`, but to the subscribers of another topic of the same tenant, whatever plugin serves it. " +
+				"Topics of other tenants cannot be named.",
+			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
+{
+	ch_broadcast_to(CH_LIT("rooms:audit"), ev->event, ev->event_len, ev->payload, ev->payload_len, 0);
+	return CH_OK;
+}`,
+		},
+	}
+}
+
+// stateImports change what the host keeps for the channel.
+func stateImports() []Func {
+	return []Func{
+		{
 			ID: ImportAssign, Name: "assign", Params: i32s("ptr", "len"),
 			Doc: "Replaces this channel's assigns, the state that the host keeps for it and hands in with every event. " +
 				"Any bytes; the host never looks at them. The last call of a callback wins, length 0 empties them, " +
@@ -60,9 +104,58 @@ func effectImports() []Func {
 	return CH_OK;
 }`,
 		},
+		{
+			ID: ImportSendAfter, Name: "send_after", Params: append(i32s("key", "delay_ms"), messageParams()...),
+			Doc: "Arms a timer: after `delay_ms` milliseconds `handle_info` is called with kind TIMER, this event and payload, and the key in `ref`. " +
+				"An armed timer of the channel with the same key is replaced. It comes once. " +
+				"A delay below MIN_DELAY_MS is raised to it, one above MAX_DELAY_MS is a contract error. " +
+				"Timers that are due come in the order of their times, later than asked for if the channel is busy. " +
+				"They survive `upgrade` and end with the channel. " +
+				"A callback that leaves more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with `too_many_timers`, and nothing of it happens.",
+			Example: `CH_EXPORT(join) int32_t on_join(const ch_event *ev)
+{
+	(void)ev;
+	ch_send_after(1, 5000, CH_LIT("tick"), CH_LIT("{\"user\":\"SYSTEM\"}"), 0);
+	return CH_OK;
+}`,
+		},
+		{
+			ID: ImportCancel, Name: "cancel", Params: i32s("key"),
+			Doc: "Disarms the timer of this key: it does not come any more, even if it was due already. A key without an armed timer is no error.",
+			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
+{
+	if (ch_same(ev->event, ev->event_len, CH_LIT("quiet")))
+		ch_cancel(1);
+	return CH_OK;
+}`,
+		},
+		{
+			ID: ImportSubscribe, Name: "subscribe", Params: i32s("topic_ptr", "topic_len"),
+			Doc: "Lets this channel hear a topic of the same tenant, whatever plugin serves it: each broadcast to it comes to `handle_info` with kind BROADCAST, " +
+				"and that topic in `topic`. Subscribing twice changes nothing. " +
+				"With the channel's own topic its broadcasts come to `handle_info` besides going to the client. " +
+				"A callback that leaves more than MAX_SUBSCRIPTIONS fails with `too_many_subscriptions`, and nothing of it happens.",
+			Example: `CH_EXPORT(join) int32_t on_join(const ch_event *ev)
+{
+	(void)ev;
+	ch_subscribe(CH_LIT("news:all"));
+	return CH_OK;
+}`,
+		},
+		{
+			ID: ImportUnsubscribe, Name: "unsubscribe", Params: i32s("topic_ptr", "topic_len"),
+			Doc: "Ends what `subscribe` began. A topic that was not subscribed to is no error; that of the channel goes on to reach the client.",
+			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
+{
+	if (ch_same(ev->event, ev->event_len, CH_LIT("mute")))
+		ch_unsubscribe(CH_LIT("news:all"));
+	return CH_OK;
+}`,
+		},
 	}
 }
 
+// settingImports are for the guest itself.
 func settingImports() []Func {
 	return []Func{
 		{

@@ -40,6 +40,29 @@ func IsReservedEvent(name string) bool {
 	return strings.HasPrefix(name, ReservedEventPrefix) || name == "presence_state" || name == "presence_diff"
 }
 
+// LaterImports returns the imports that a later minor version will have, as they
+// are written in the contract's text: a name, or LaterImportPrefix and a star.
+func LaterImports() []string {
+	return []string{"track", "untrack", "presence_list", LaterImportPrefix + "*", "fetch"}
+}
+
+// IsLaterImport reports whether an import is kept for a later minor version: a
+// module that needs it was built for a newer host.
+func IsLaterImport(name string) bool {
+	switch name {
+	case "track", "untrack", "presence_list", "fetch":
+		return true
+	}
+	return strings.HasPrefix(name, LaterImportPrefix)
+}
+
+// LaterExports returns the exports that a later minor version will call. Their
+// names are reserved by their beginnings, too.
+func LaterExports() []string { return []string{"handle_out_batch"} }
+
+// IsLaterExport reports whether an export is kept for a later minor version.
+func IsLaterExport(name string) bool { return name == "handle_out_batch" }
+
 // ReservedExportPrefixes returns the starts of export names that the contract
 // keeps for itself.
 func ReservedExportPrefixes() []string {

@@ -104,6 +104,37 @@ func TestReservedExports(t *testing.T) {
 	}
 }
 
+func TestLaterNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"track": true, "untrack": true, "presence_list": true, "fetch": true, "kv_get": true, "kv_": true,
+		"kv": false, "tracks": false, "presence": false, "fetch_": false, "Fetch": false, "handle_out_batch": false, "": false,
+	} {
+		if got := abi.IsLaterImport(name); got != want {
+			t.Errorf("IsLaterImport(%q) = %v", name, got)
+		}
+	}
+	for _, name := range abi.LaterImports() {
+		if !abi.IsLaterImport(strings.TrimSuffix(name, "*")) {
+			t.Errorf("%s is listed as a later import, but is not", name)
+		}
+	}
+	for _, name := range names(abi.Imports()) {
+		if abi.IsLaterImport(name) {
+			t.Errorf("%s is an import of this version and of a later one", name)
+		}
+	}
+	for _, name := range abi.LaterExports() {
+		if !abi.IsLaterExport(name) || !abi.IsReservedExport(name) || slices.Contains(names(abi.Exports()), name) {
+			t.Errorf("%s: later %v, reserved %v, or an export of this version", name, abi.IsLaterExport(name), abi.IsReservedExport(name))
+		}
+	}
+	for _, name := range append(names(abi.Exports()), "", "handle_out_batches") {
+		if abi.IsLaterExport(name) {
+			t.Errorf("IsLaterExport(%q)", name)
+		}
+	}
+}
+
 func TestReservedSettings(t *testing.T) {
 	for key, want := range map[string]bool{"chhost.plugin": true, "chhost.": true, "chhost": false, "greeting": false, "": false} {
 		if got := abi.IsReservedConfig(key); got != want {

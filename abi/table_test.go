@@ -1,6 +1,7 @@
 package abi_test
 
 import (
+	"encoding/json"
 	"math"
 	"math/bits"
 	"slices"
@@ -43,9 +44,11 @@ func TestNamesAndNumbersAreUnique(t *testing.T) {
 			t.Errorf("import %d is called %q, its row %q", f.ID, f.ID, f.Name)
 		}
 	}
-	wasi := unique[string](t, "WASI name")
-	for _, f := range abi.WASI() {
-		wasi(f.Name)
+	runtime := unique[string](t, "import of a runtime")
+	for module, list := range map[string][]abi.Func{abi.WASIModule: abi.WASI(), abi.AssemblyScriptModule: abi.AssemblyScript()} {
+		for _, f := range list {
+			runtime(module + " " + f.Name)
+		}
 	}
 	identifier := unique[string](t, "C identifier")
 	for _, f := range abi.Imports() {
@@ -67,6 +70,10 @@ func TestNamesAndNumbersAreUnique(t *testing.T) {
 	key := unique[string](t, "setting")
 	for _, k := range abi.ConfigKeys() {
 		key(k.Name)
+	}
+	connect := unique[string](t, "key of connect")
+	for _, k := range abi.ConnectKeys() {
+		connect(k.Name)
 	}
 }
 
@@ -162,10 +169,15 @@ func TestRowsOfExports(t *testing.T) {
 		if f.Phase.String() != f.Name {
 			t.Errorf("%s has the row of %s", f.Name, f.Phase)
 		}
-		if !r.Statuses.Has(abi.StatusOK) || !r.Statuses.Has(abi.StatusError) {
-			t.Errorf("%s cannot return OK and ERROR", f.Name)
+		idle := f.Phase == abi.PhaseIdle // has nothing to refuse, and no event
+		if !r.Statuses.Has(abi.StatusOK) || r.Statuses.Has(abi.StatusError) == idle {
+			t.Errorf("%s returns %v: OK, and ERROR unless it is ch_idle", f.Name, r.Statuses.List())
 		}
-		if f.Callback != 0 && (f.Signature() != "(i32) -> i32" || f.Callback.Export() != f.Name) {
+		signature := "(i32) -> i32"
+		if idle {
+			signature = "() -> i32"
+		}
+		if f.Callback != 0 && (f.Signature() != signature || f.Callback.Export() != f.Name) {
 			t.Errorf("the callback %s is %s, its bit means %q", f.Name, f.Signature(), f.Callback.Export())
 		}
 	}
@@ -203,6 +215,31 @@ func TestWhatARowForbids(t *testing.T) {
 		{abi.PhaseHandleOut, abi.ImportReply, false},
 		{abi.PhaseHandleOut, abi.ImportPush, true},
 		{abi.PhaseHandleOut, abi.ImportConfigGet, true},
+		{abi.PhaseHandleOut, abi.ImportSendAfter, true},
+		{abi.PhaseHandleOut, abi.ImportSubscribe, false},
+		{abi.PhaseHandleOut, abi.ImportBroadcastTo, false},
+		{abi.PhaseJoin, abi.ImportReplyTo, false},
+		{abi.PhaseJoin, abi.ImportSubscribe, true},
+		{abi.PhaseJoin, abi.ImportCancel, true},
+		{abi.PhaseLeave, abi.ImportBroadcastTo, true},
+		{abi.PhaseLeave, abi.ImportSendAfter, false},
+		{abi.PhaseLeave, abi.ImportUnsubscribe, false},
+		{abi.PhaseHandleIn, abi.ImportReplyTo, true},
+		{abi.PhaseHandleInfo, abi.ImportReply, false},
+		{abi.PhaseHandleInfo, abi.ImportReplyTo, true},
+		{abi.PhaseHandleInfo, abi.ImportBroadcastTo, true},
+		{abi.PhaseHandleInfo, abi.ImportUnsubscribe, true},
+		{abi.PhaseUpgrade, abi.ImportAssign, true},
+		{abi.PhaseUpgrade, abi.ImportPush, true},
+		{abi.PhaseUpgrade, abi.ImportCancel, true},
+		{abi.PhaseUpgrade, abi.ImportBroadcast, false},
+		{abi.PhaseUpgrade, abi.ImportSubscribe, false},
+		{abi.PhaseConnect, abi.ImportReply, true},
+		{abi.PhaseConnect, abi.ImportAssign, true},
+		{abi.PhaseConnect, abi.ImportPush, false},
+		{abi.PhaseConnect, abi.ImportSendAfter, false},
+		{abi.PhaseIdle, abi.ImportConfigGet, true},
+		{abi.PhaseIdle, abi.ImportAssign, false},
 		{abi.PhaseHandleIn, 0, false},
 		{abi.PhaseHandleIn, 200, false},
 	} {
@@ -224,6 +261,14 @@ func TestWhatARowForbids(t *testing.T) {
 		{abi.PhaseHandleIn, abi.StatusIgnore, false},
 		{abi.PhaseHandleIn, abi.StatusPass, false},
 		{abi.PhaseHandleOut, abi.StatusPass, true},
+		{abi.PhaseHandleInfo, abi.StatusStop, true},
+		{abi.PhaseHandleInfo, abi.StatusPass, false},
+		{abi.PhaseUpgrade, abi.StatusError, true},
+		{abi.PhaseUpgrade, abi.StatusStop, false},
+		{abi.PhaseConnect, abi.StatusError, true},
+		{abi.PhaseConnect, abi.StatusIgnore, false},
+		{abi.PhaseIdle, abi.StatusOK, true},
+		{abi.PhaseIdle, abi.StatusError, false},
 		{abi.PhaseHandleOut, 5, false},
 		{abi.PhaseHandleOut, 32, false},
 		{abi.PhaseHandleOut, 64, false},
@@ -252,8 +297,14 @@ func TestEveryEntryIsExplained(t *testing.T) {
 			t.Errorf("%s: its text is one paragraph", f.Name)
 		}
 	}
-	for _, f := range abi.WASI() {
+	for _, f := range slices.Concat(abi.WASI(), abi.AssemblyScript()) {
 		missing(f.Name, f.Doc)
+	}
+	for _, k := range abi.ConnectKeys() {
+		missing(k.Name, k.Type, k.Doc)
+		if !json.Valid([]byte(k.Example)) {
+			t.Errorf("the example of %s is no JSON: %s", k.Name, k.Example)
+		}
 	}
 	for _, p := range abi.Phases() {
 		for _, e := range abi.Row(p).Effects {
@@ -312,15 +363,18 @@ func TestCallbackBits(t *testing.T) {
 			t.Errorf("the export of %s, %q, is not reserved", c, c.Export())
 		}
 	}
-	served := abi.CallbackJoin | abi.CallbackLeave | abi.CallbackHandleIn | abi.CallbackHandleOut
-	if got := abi.ServedCallbacks(); got != served {
-		t.Errorf("served are %d, want %d", got, served)
+	if got := abi.KnownCallbacks(); got != all || got != 255 {
+		t.Errorf("known are %d, the bits together are %d, want 255", got, all)
+	}
+	var exported abi.Callback
+	for _, f := range abi.Exports() {
+		exported |= f.Callback
+	}
+	if exported != all {
+		t.Errorf("the bits are %d, exports have %d", all, exported)
 	}
 	if got := abi.RequiredCallbacks(); got != abi.CallbackJoin {
 		t.Errorf("required are %d, want join only", got)
-	}
-	if !served.Served() || abi.CallbackUpgrade.Served() || (served | abi.CallbackIdle).Served() || abi.Callback(1<<31).Served() {
-		t.Error("Served is wrong about some bits")
 	}
 	if (abi.CallbackJoin | abi.CallbackLeave).Export() != "" {
 		t.Error("two bits have one export")
@@ -337,11 +391,16 @@ func TestCallersOwnWhatTheyGet(t *testing.T) {
 	abi.Groups()[0].Constants[0].Name = "spoilt"
 	abi.Callbacks()[0] = 0
 	abi.ReservedEvents()[0] = "spoilt"
+	abi.LaterImports()[0] = "spoilt"
+	abi.LaterExports()[0] = "spoilt"
+	abi.ConnectKeys()[0].Name = "spoilt"
+	abi.AssemblyScript()[0].Params[0].Name = "spoilt"
 	abi.ReservedExportPrefixes()[0] = "spoilt"
 	if abi.Exports()[0].Name == "spoilt" || abi.Imports()[0].Params[0].Name == "spoilt" ||
 		abi.Row(abi.PhaseJoin).Effects[0].Doc == "spoilt" || abi.Fields()[0].Name == "spoilt" ||
 		abi.Groups()[0].Constants[0].Name == "spoilt" || abi.Callbacks()[0] == 0 ||
-		abi.ReservedEvents()[0] == "spoilt" || abi.ReservedExportPrefixes()[0] == "spoilt" {
+		abi.LaterImports()[0] == "spoilt" || abi.LaterExports()[0] == "spoilt" || abi.ConnectKeys()[0].Name == "spoilt" ||
+		abi.AssemblyScript()[0].Params[0].Name == "spoilt" || abi.ReservedEvents()[0] == "spoilt" || abi.ReservedExportPrefixes()[0] == "spoilt" {
 		t.Error("a caller changed the table")
 	}
 }

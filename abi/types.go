@@ -10,6 +10,7 @@ type ValueType byte
 const (
 	I32 ValueType = 0x7f
 	I64 ValueType = 0x7e
+	F64 ValueType = 0x7c
 )
 
 // String returns the type's name in the text format: of every value type, since
@@ -20,10 +21,10 @@ func (t ValueType) String() string {
 		return "i32"
 	case I64:
 		return "i64"
+	case F64:
+		return "f64"
 	case 0x7d:
 		return "f32"
-	case 0x7c:
-		return "f64"
 	case 0x7b:
 		return "v128"
 	case 0x70:
@@ -39,13 +40,14 @@ type Role uint8
 
 // The roles.
 const (
-	RoleNumber Role = iota // the number itself
-	RoleFlags              // bits
-	RoleText               // address of UTF-8 text that is read; the next parameter is its length
-	RoleBytes              // address of bytes that are read; the next parameter is their length
-	RoleRoom               // address of bytes that are written; the next parameter is how many fit
-	RoleLength             // the length in bytes that belongs to the address before it
-	RoleEvent              // address of the event struct
+	RoleNumber   Role = iota // the number itself
+	RoleUnsigned             // the number itself, without a sign
+	RoleFlags                // bits
+	RoleText                 // address of UTF-8 text that is read; the next parameter is its length
+	RoleBytes                // address of bytes that are read; the next parameter is their length
+	RoleRoom                 // address of bytes that are written; the next parameter is how many fit
+	RoleLength               // the length in bytes that belongs to the address before it
+	RoleEvent                // address of the event struct
 )
 
 // Param is one parameter of a Func.
@@ -56,7 +58,7 @@ type Param struct {
 }
 
 // Func is one function of the contract: an export of the guest, an import that
-// the host serves, or a WASI function.
+// the host serves, or a function for a language's runtime.
 type Func struct {
 	// ID identifies an entry of Imports; 0 in other tables.
 	ID Import
@@ -73,8 +75,8 @@ type Func struct {
 	Phase Phase
 	// Doc says what the function does, in Markdown without headings.
 	Doc string
-	// Example is a piece of C that compiles with chhost.h. Empty for WASI, which
-	// authors reach through their language's library.
+	// Example is a piece of C that compiles with chhost.h. Empty for WASI and
+	// AssemblyScript, which authors reach through their language's library.
 	Example string
 }
 
@@ -128,6 +130,8 @@ func roleOf(name string) Role {
 	switch name {
 	case "ev":
 		return RoleEvent
+	case "ref", "key", "delay_ms":
+		return RoleUnsigned
 	case "flags":
 		return RoleFlags
 	case "ptr":

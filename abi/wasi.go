@@ -14,10 +14,10 @@ func WASI() []Func {
 		{Name: "clock_res_get", Params: i32s("id", "resolution"), Results: one(), Doc: "A clock's resolution."},
 		{
 			Name: "clock_time_get", Params: []Param{i32s("id")[0], i64("precision"), i32s("time")[0]}, Results: one(),
-			Doc: "A clock. The time of an event is its `now_ms`; within a callback a clock may stand still.",
+			Doc: "A clock. It starts at the event's `now_ms` in each callback and goes on only by what the guest sleeps.",
 		},
-		{Name: "random_get", Params: i32s("out", "size"), Results: one(), Doc: "Pseudo-random bytes: good for choosing and shuffling, not for keys."},
-		{Name: "fd_write", Params: i32s("fd", "iovs", "count", "written"), Results: one(), Doc: "Descriptors 1 and 2 go to the plugin's log; there are no others."},
+		{Name: "random_get", Params: i32s("out", "size"), Results: one(), Doc: "Pseudo-random bytes, seeded anew for each callback: good for choosing and shuffling, not for keys."},
+		{Name: "fd_write", Params: i32s("fd", "iovs", "count", "written"), Results: one(), Doc: "Descriptors 1 and 2 go to the plugin's log, line by line; there are no others."},
 		{Name: "fd_read", Params: i32s("fd", "iovs", "count", "read"), Results: one(), Doc: "There is nothing to read."},
 		{
 			Name: "fd_seek", Params: []Param{i32s("fd")[0], i64("offset"), i32s("whence")[0], i32s("position")[0]}, Results: one(),
@@ -31,7 +31,7 @@ func WASI() []Func {
 		{Name: "sched_yield", Results: one(), Doc: "Does nothing: a guest has one thread."},
 		{
 			Name: "poll_oneoff", Params: i32s("in", "out", "count", "events"), Results: one(),
-			Doc: "Waiting for a clock. Do not wait in a callback: other clients are served by the same instance.",
+			Doc: "Waiting for a clock: it returns at once and puts the guest's clock forward, by 10 s in one callback at most. More is a trap.",
 		},
 		{Name: "proc_exit", Params: i32s("code"), Doc: "Ends the instance, as a trap does."},
 	}

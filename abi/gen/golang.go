@@ -19,9 +19,7 @@ func golang() ([]byte, error) {
 	for _, g := range abi.Groups() {
 		fmt.Fprintf(&b, "\n// %s%s: %s\nconst (\n", strings.ToUpper(g.Name[:1]), g.Name[1:], plain(g.Doc))
 		for _, c := range g.Constants {
-			if !c.Reserved {
-				fmt.Fprintf(&b, "\t%s = %d // %s\n", unexported(goName(g, c)), c.Value, plain(c.Doc))
-			}
+			fmt.Fprintf(&b, "\t%s = %d // %s\n", unexported(goName(g, c)), c.Value, plain(c.Doc))
 		}
 		b.WriteString(")\n")
 	}

@@ -29,9 +29,7 @@ func comment(doc, indent string) string {
 func cConstants(g abi.Group) string {
 	var b strings.Builder
 	for _, c := range g.Constants {
-		if !c.Reserved {
-			fmt.Fprintf(&b, "\t%s = %d, /* %s */\n", cName(g, c), c.Value, plain(c.Doc))
-		}
+		fmt.Fprintf(&b, "\t%s = %d, /* %s */\n", cName(g, c), c.Value, plain(c.Doc))
 	}
 	return b.String()
 }
@@ -79,7 +77,7 @@ func cParam(p abi.Param) string {
 		return "void *" + p.Name
 	case abi.RoleEvent:
 		return "const ch_event *" + p.Name
-	case abi.RoleLength, abi.RoleFlags:
+	case abi.RoleLength, abi.RoleFlags, abi.RoleUnsigned:
 		return "uint32_t " + p.Name
 	}
 	return "int32_t " + p.Name

@@ -36,12 +36,11 @@ func listing() ([]byte, error) {
 	}
 	for _, g := range abi.Groups() {
 		for _, c := range g.Constants {
-			reserved := ""
-			if c.Reserved {
-				reserved = " reserved"
-			}
-			line("%s %s %d%s", g.Name, c.Name, c.Value, reserved)
+			line("%s %s %d", g.Name, c.Name, c.Value)
 		}
+	}
+	for _, k := range abi.ConnectKeys() {
+		line("connect key %s %s", k.Name, k.Type)
 	}
 	for _, k := range abi.ConfigKeys() {
 		line("setting %s", k.Name)
@@ -54,8 +53,17 @@ func listing() ([]byte, error) {
 	for _, prefix := range abi.ReservedExportPrefixes() {
 		line("reserved export %s*", prefix)
 	}
+	for _, name := range abi.LaterExports() {
+		line("later export %s", name)
+	}
+	for _, name := range abi.LaterImports() {
+		line("later import %s", name)
+	}
 	for _, f := range abi.WASI() {
 		line("wasi %s %s", f.Name, f.Signature())
+	}
+	for _, f := range abi.AssemblyScript() {
+		line("assemblyscript %s %s", f.Name, f.Signature())
 	}
 	return b.Bytes(), nil
 }

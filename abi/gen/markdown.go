@@ -16,28 +16,32 @@ var examples embed.FS
 // that is a row of the table comes from there.
 func markdown() ([]byte, error) {
 	return execute("ABI.md.tmpl", template.FuncMap{
-		"draft":         func() bool { return abi.Draft },
-		"code":          code,
-		"codes":         codes,
-		"cell":          cell,
-		"cname":         cName,
-		"call":          call,
-		"need":          need,
-		"purpose":       purpose,
-		"wrap":          func(doc string) string { return strings.Join(fill(doc, 150), "\n") },
-		"callers":       callers,
-		"rules":         rules,
-		"inNumbers":     inNumbers,
-		"title":         title,
-		"example":       example,
-		"reserved":      reserved,
-		"eventNames":    abi.ReservedEvents,
-		"exportStarts":  authorExportPrefixes,
-		"group":         group,
-		"importNames":   importNames,
-		"setup":         func() abi.Rule { return abi.Row(abi.PhaseSetup) },
-		"setupNames":    setupNames,
-		"wasiFunctions": wasiFunctions,
+		"draft":        func() bool { return abi.Draft },
+		"code":         code,
+		"codes":        codes,
+		"cell":         cell,
+		"cname":        cName,
+		"call":         call,
+		"need":         need,
+		"purpose":      purpose,
+		"wrap":         func(doc string) string { return strings.Join(fill(doc, 150), "\n") },
+		"callers":      callers,
+		"rules":        rules,
+		"inNumbers":    inNumbers,
+		"title":        title,
+		"example":      example,
+		"laterExports": abi.LaterExports,
+		"laterImports": abi.LaterImports,
+		"connectKeys":  abi.ConnectKeys,
+		"eventNames":   abi.ReservedEvents,
+		"exportStarts": authorExportPrefixes,
+		"group":        group,
+		"importNames":  importNames,
+		"setup":        func() abi.Rule { return abi.Row(abi.PhaseSetup) },
+		"setupNames":   setupNames,
+		"functions":    functions,
+		"asFunctions":  abi.AssemblyScript,
+		"asModule":     func() string { return abi.AssemblyScriptModule },
 	})
 }
 
@@ -155,23 +159,12 @@ func inNumbers() []abi.Group {
 	var list []abi.Group
 	for _, g := range abi.Groups() {
 		switch g.Name {
-		case "status", "event flag", "leave kind":
+		case "status", "event flag", "leave kind", "info kind":
 		default:
 			list = append(list, g)
 		}
 	}
 	return list
-}
-
-// reserved lists the exports of callbacks that are kept for later.
-func reserved() []string {
-	var names []string
-	for _, c := range abi.Callbacks() {
-		if !c.Served() {
-			names = append(names, c.Export())
-		}
-	}
-	return names
 }
 
 // authorExportPrefixes lists the reserved prefixes without the host's own.
@@ -185,9 +178,10 @@ func authorExportPrefixes() []string {
 	return list
 }
 
-func wasiFunctions() string {
+// functions are the rows of a table of what runtimes import.
+func functions(list []abi.Func) string {
 	var b strings.Builder
-	for _, f := range abi.WASI() {
+	for _, f := range list {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", f.Name, call(f), cell(f.Doc))
 	}
 	return b.String()

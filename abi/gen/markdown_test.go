@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,8 +81,11 @@ func TestDocumentIsComplete(t *testing.T) {
 			has("```c\n" + f.Example + "\n```")
 		}
 	}
-	for _, f := range abi.WASI() {
-		has("| `" + f.Name + "` | `" + call(f) + "` |")
+	for _, f := range slices.Concat(abi.WASI(), abi.AssemblyScript()) {
+		has("| `" + f.Name + "` | `" + call(f) + "` | " + cell(f.Doc) + " |")
+	}
+	for _, k := range abi.ConnectKeys() {
+		has("| `" + k.Name + "` | " + k.Type + " | " + cell(k.Doc) + " |")
 	}
 	for _, p := range abi.Phases() {
 		for _, e := range abi.Row(p).Effects {
@@ -90,12 +94,10 @@ func TestDocumentIsComplete(t *testing.T) {
 	}
 	for _, g := range abi.Groups() {
 		for _, c := range g.Constants {
-			if !c.Reserved {
-				has("`" + cName(g, c) + "` | " + cell(c.Doc))
-			}
+			has("`" + cName(g, c) + "` | " + cell(c.Doc))
 		}
 	}
-	for _, name := range append(abi.ReservedEvents(), reserved()...) {
+	for _, name := range slices.Concat(abi.ReservedEvents(), abi.LaterExports(), abi.LaterImports()) {
 		has("`" + name + "`")
 	}
 	for _, left := range []string{"<no value>", "%!", "{{", "\n\n\n", "unknown`"} {

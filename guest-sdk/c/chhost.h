@@ -61,10 +61,10 @@ enum {
 	CH_PASS = 4, /* Deliver the intercepted message unchanged. */
 };
 
-/* The first argument of reply. */
+/* The argument status of reply and reply_to. */
 enum {
-	CH_REPLY_OK = 0, /* The client's push or join succeeds. */
-	CH_REPLY_ERROR = 1, /* The client's push or join fails. */
+	CH_REPLY_OK = 0, /* The client's push, join or connection succeeds. */
+	CH_REPLY_ERROR = 1, /* The client's push, join or connection fails. */
 };
 
 /* Bits of the event struct's flags. */
@@ -91,6 +91,12 @@ enum {
 	CH_LEAVE_KICKED = 7, /* The operator ended it. */
 };
 
+/* The event struct's kind in handle_info: what there is to know. */
+enum {
+	CH_INFO_TIMER = 1, /* A timer that send_after armed is due; ref is its key. */
+	CH_INFO_BROADCAST = 2, /* A broadcast to a topic that subscribe named; topic is that topic. */
+};
+
 /* The first argument of log. */
 enum {
 	CH_LOG_DEBUG = 0, /* For the author. */
@@ -105,6 +111,10 @@ enum {
 	CH_CALLBACK_LEAVE = 2, /* The export leave. */
 	CH_CALLBACK_HANDLE_IN = 4, /* The export handle_in. */
 	CH_CALLBACK_HANDLE_OUT = 8, /* The export handle_out. */
+	CH_CALLBACK_HANDLE_INFO = 16, /* The export handle_info. */
+	CH_CALLBACK_UPGRADE = 32, /* The export upgrade. */
+	CH_CALLBACK_CONNECT = 64, /* The export connect. */
+	CH_CALLBACK_IDLE = 128, /* The export ch_idle. */
 };
 
 /* Fixed numbers of the contract. */
@@ -113,6 +123,14 @@ enum {
 	CH_MAX_NAME = 255, /* Bytes of a topic, an event or a setting's key, at most; at least one. */
 	CH_MAX_DEPTH = 192, /* Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another. */
 	CH_MAX_INTERCEPTS = 64, /* Different names that intercept takes, at most. */
+	CH_MAX_TIMERS = 16, /* Armed timers of one channel, at most. */
+	CH_MIN_DELAY_MS = 10, /* Milliseconds of the shortest timer; a shorter delay_ms is raised to it. */
+	CH_MAX_DELAY_MS = 86400000, /* Milliseconds of the longest timer: a day. */
+	CH_MAX_TIMER_BYTES = 1048576, /* Bytes that the payloads of all armed timers of one channel have together, at most. */
+	CH_MAX_SUBSCRIPTIONS = 16, /* Topics that one channel has subscribed to, at most. */
+	CH_MAX_HOPS = 4, /* Broadcasts in a row, each caused by the one before, at most. */
+	CH_MAX_OPEN_REFS = 64, /* Events of one channel that reply_to may still answer, at most. */
+	CH_REF_SECONDS = 60, /* Seconds for which reply_to may answer an event. */
 	CH_EVENT_SIZE = 72, /* Bytes of the event struct in this version. */
 	CH_EVENT_ALIGN = 8, /* The event struct's address is a multiple of this. */
 };
@@ -125,31 +143,39 @@ typedef struct ch_event {
 	uint32_t size;
 	/* Event flags, as bits. Ignore those you do not know. */
 	uint32_t flags;
-	/* The channel's topic, UTF-8, not NUL-terminated. */
+	/* The channel's topic, UTF-8, not NUL-terminated. In handle_info of kind BROADCAST the topic
+	 * of the broadcast; in connect empty. */
 	const char *topic;
 	uint32_t topic_len;
-	/* The event's name, likewise; empty in join and leave. */
+	/* The event's name, likewise; empty in join, leave and connect. In handle_info the one that
+	 * send_after was given, or the broadcast's. In upgrade the version that the channel comes
+	 * from, such as foods@6. */
 	const char *event;
 	uint32_t event_len;
 	/* The client's bytes as it sent them: a JSON object that the host has checked, or any bytes
-	 * if BINARY is set. Empty in leave. */
+	 * if BINARY is set. In handle_info what send_after was given, or the broadcast's. In connect
+	 * an object that the host made. Empty in leave and upgrade. */
 	const char *payload;
 	uint32_t payload_len;
-	/* This channel's state, as the last assign left it; empty in join. */
+	/* This channel's state, as the last assign left it; empty in join and connect. In upgrade
+	 * that of the version before. */
 	const char *assigns;
 	uint32_t assigns_len;
-	/* What the host knows about the client's socket, a JSON object; the same for the socket's
+	/* What connect assigned to the client's socket, any bytes. If it assigned nothing, and in
+	 * connect itself: the verified claims as a JSON object, else {}. The same for the socket's
 	 * whole life. */
 	const char *socket_assigns;
 	uint32_t socket_assigns_len;
-	/* Milliseconds since the Unix epoch; the time of this call. */
+	/* Milliseconds since the Unix epoch; the time of this call, which does not go on during it. */
 	int64_t now_ms;
-	/* Identifies this channel on this node; below 2^53. */
+	/* Identifies this channel on this node; below 2^53, and 0 in connect. */
 	uint64_t channel;
-	/* In leave the leave kind: why the channel ended. Answer a kind you do not know with OK.
-	 * Otherwise 0. */
+	/* In leave the leave kind: why the channel ended. In handle_info the info kind: a timer or a
+	 * broadcast. Answer a kind you do not know with OK. Otherwise 0. */
 	uint32_t kind;
-	/* In join and handle_in not 0 if the client waits for an answer. Otherwise 0. */
+	/* In join and handle_in a number for reply_to if the client waits for an answer, else 0; no
+	 * two open ones of a channel are the same. In handle_info of kind TIMER the timer's key.
+	 * Otherwise 0. */
 	uint32_t ref;
 } ch_event;
 
@@ -174,9 +200,17 @@ CH_STATIC_ASSERT(sizeof(ch_event) == CH_EVENT_SIZE, "ch_event");
 
 /* Answers this join or event: status 0 is ok, 1 is error, another number is a contract error.
  * The payload is any JSON value, or bytes. At most once per callback; dropped if the client
- * does not wait for an answer. Wherever in the callback it is called, the host sends it where
- * the callback's row says. */
+ * does not wait for an answer. In connect it names the socket or gives the reason of a
+ * refusal. Wherever in the callback it is called, the host sends it where the callback's row
+ * says. */
 CH_IMPORT(reply) void ch_reply(int32_t status, const void *ptr, uint32_t len, uint32_t flags);
+
+/* Answers an earlier event of this channel, whose ref the guest has kept, in the same way as
+ * reply. A ref is open while its client waits: until it is answered by either import, for
+ * REF_SECONDS seconds at most, and until the channel ends. At most MAX_OPEN_REFS are open in a
+ * channel; one more closes the oldest. A ref that is not open is ignored. A join is answered
+ * when it returns. */
+CH_IMPORT(reply_to) void ch_reply_to(uint32_t ref, int32_t status, const void *ptr, uint32_t len, uint32_t flags);
 
 /* Sends an event to this client only. The payload is a JSON object, or bytes. */
 CH_IMPORT(push) void ch_push(const char *event, uint32_t event_len, const void *ptr, uint32_t len, uint32_t flags);
@@ -189,11 +223,39 @@ CH_IMPORT(broadcast) void ch_broadcast(const char *event, uint32_t event_len, co
  * get it. */
 CH_IMPORT(broadcast_from) void ch_broadcast_from(const char *event, uint32_t event_len, const void *ptr, uint32_t len, uint32_t flags);
 
+/* Like broadcast, but to the subscribers of another topic of the same tenant, whatever plugin
+ * serves it. Topics of other tenants cannot be named. */
+CH_IMPORT(broadcast_to) void ch_broadcast_to(const char *topic, uint32_t topic_len, const char *event, uint32_t event_len, const void *ptr, uint32_t len, uint32_t flags);
+
 /* Replaces this channel's assigns, the state that the host keeps for it and hands in with
  * every event. Any bytes; the host never looks at them. The last call of a callback wins,
  * length 0 empties them, and the event keeps the old bytes until the callback returns. At most
  * chhost.assigns_max bytes. */
 CH_IMPORT(assign) void ch_assign(const void *ptr, uint32_t len);
+
+/* Arms a timer: after delay_ms milliseconds handle_info is called with kind TIMER, this event
+ * and payload, and the key in ref. An armed timer of the channel with the same key is
+ * replaced. It comes once. A delay below MIN_DELAY_MS is raised to it, one above MAX_DELAY_MS
+ * is a contract error. Timers that are due come in the order of their times, later than asked
+ * for if the channel is busy. They survive upgrade and end with the channel. A callback that
+ * leaves more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with
+ * too_many_timers, and nothing of it happens. */
+CH_IMPORT(send_after) void ch_send_after(uint32_t key, uint32_t delay_ms, const char *event, uint32_t event_len, const void *ptr, uint32_t len, uint32_t flags);
+
+/* Disarms the timer of this key: it does not come any more, even if it was due already. A key
+ * without an armed timer is no error. */
+CH_IMPORT(cancel) void ch_cancel(uint32_t key);
+
+/* Lets this channel hear a topic of the same tenant, whatever plugin serves it: each broadcast
+ * to it comes to handle_info with kind BROADCAST, and that topic in topic. Subscribing twice
+ * changes nothing. With the channel's own topic its broadcasts come to handle_info besides
+ * going to the client. A callback that leaves more than MAX_SUBSCRIPTIONS fails with
+ * too_many_subscriptions, and nothing of it happens. */
+CH_IMPORT(subscribe) void ch_subscribe(const char *topic, uint32_t topic_len);
+
+/* Ends what subscribe began. A topic that was not subscribed to is no error; that of the
+ * channel goes on to reach the client. */
+CH_IMPORT(unsubscribe) void ch_unsubscribe(const char *topic, uint32_t topic_len);
 
 /* Names an event whose broadcasts go through handle_out. Exact names, at most MAX_INTERCEPTS;
  * naming one twice changes nothing. If it is never called, every broadcast does. */

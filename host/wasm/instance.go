@@ -24,7 +24,7 @@ type instance struct {
 	module   api.Module
 	memory   api.Memory
 	buffer   api.Function
-	funcs    [abi.PhaseHandleOut + 1]api.Function // by phase; nil where there is no such callback
+	funcs    [abi.PhaseIdle + 1]api.Function // by phase; nil where there is no such callback
 	declared declaration
 	clock    clock
 	stdout   *lineWriter
@@ -56,7 +56,7 @@ type callContext struct {
 }
 
 // rules are those of every phase that a guest can be in.
-type rules [abi.PhaseHandleOut + 1]abi.Rule
+type rules [abi.PhaseIdle + 1]abi.Rule
 
 func phaseRules() *rules {
 	var r rules
@@ -157,11 +157,11 @@ func (i *instance) findCallbacks(ctx context.Context) error {
 	}
 	declared := abi.Callback(bits)
 	var errs []error
-	if unknown := declared &^ abi.ServedCallbacks(); unknown != 0 {
+	if unknown := declared &^ abi.KnownCallbacks(); unknown != 0 {
 		errs = append(errs, fmt.Errorf("ch_callbacks returned %#x: the bits %#x are not served by this host", bits, uint32(unknown)))
 	}
 	for _, cb := range abi.Callbacks() {
-		if cb.Served() && declared&cb != 0 && exported&cb == 0 {
+		if declared&cb != 0 && exported&cb == 0 {
 			errs = append(errs, fmt.Errorf("ch_callbacks names %s, which is not exported", cb.Export()))
 		}
 		if abi.RequiredCallbacks()&cb != 0 && declared&cb == 0 {

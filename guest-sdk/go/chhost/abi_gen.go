@@ -14,10 +14,10 @@ const (
 	statusPass   = 4 // Deliver the intercepted message unchanged.
 )
 
-// Reply status: The first argument of reply.
+// Reply status: The argument status of reply and reply_to.
 const (
-	replyOK    = 0 // The client's push or join succeeds.
-	replyError = 1 // The client's push or join fails.
+	replyOK    = 0 // The client's push, join or connection succeeds.
+	replyError = 1 // The client's push, join or connection fails.
 )
 
 // Event flag: Bits of the event struct's flags.
@@ -43,6 +43,12 @@ const (
 	leaveKicked   = 7 // The operator ended it.
 )
 
+// Info kind: The event struct's kind in handle_info: what there is to know.
+const (
+	infoTimer     = 1 // A timer that send_after armed is due; ref is its key.
+	infoBroadcast = 2 // A broadcast to a topic that subscribe named; topic is that topic.
+)
+
 // Log level: The first argument of log.
 const (
 	logDebug = 0 // For the author.
@@ -53,20 +59,32 @@ const (
 
 // Callback: Bits of what ch_callbacks returns.
 const (
-	callbackJoin      = 1 // The export join.
-	callbackLeave     = 2 // The export leave.
-	callbackHandleIn  = 4 // The export handle_in.
-	callbackHandleOut = 8 // The export handle_out.
+	callbackJoin       = 1   // The export join.
+	callbackLeave      = 2   // The export leave.
+	callbackHandleIn   = 4   // The export handle_in.
+	callbackHandleOut  = 8   // The export handle_out.
+	callbackHandleInfo = 16  // The export handle_info.
+	callbackUpgrade    = 32  // The export upgrade.
+	callbackConnect    = 64  // The export connect.
+	callbackIdle       = 128 // The export ch_idle.
 )
 
 // Limit: Fixed numbers of the contract.
 const (
-	minBuffer     = 4096 // Bytes that the first call of ch_buffer asks for.
-	maxName       = 255  // Bytes of a topic, an event or a setting's key, at most; at least one.
-	maxDepth      = 192  // Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another.
-	maxIntercepts = 64   // Different names that intercept takes, at most.
-	eventSize     = 72   // Bytes of the event struct in this version.
-	eventAlign    = 8    // The event struct's address is a multiple of this.
+	minBuffer        = 4096     // Bytes that the first call of ch_buffer asks for.
+	maxName          = 255      // Bytes of a topic, an event or a setting's key, at most; at least one.
+	maxDepth         = 192      // Levels of nesting in a JSON payload, at most; one from a client has at most 128, so that it can be put into another.
+	maxIntercepts    = 64       // Different names that intercept takes, at most.
+	maxTimers        = 16       // Armed timers of one channel, at most.
+	minDelayMS       = 10       // Milliseconds of the shortest timer; a shorter delay_ms is raised to it.
+	maxDelayMS       = 86400000 // Milliseconds of the longest timer: a day.
+	maxTimerBytes    = 1048576  // Bytes that the payloads of all armed timers of one channel have together, at most.
+	maxSubscriptions = 16       // Topics that one channel has subscribed to, at most.
+	maxHops          = 4        // Broadcasts in a row, each caused by the one before, at most.
+	maxOpenRefs      = 64       // Events of one channel that reply_to may still answer, at most.
+	refSeconds       = 60       // Seconds for which reply_to may answer an event.
+	eventSize        = 72       // Bytes of the event struct in this version.
+	eventAlign       = 8        // The event struct's address is a multiple of this.
 )
 
 // Offsets of the event struct's fields, in bytes.
