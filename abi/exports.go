@@ -27,8 +27,8 @@ __attribute__((export_name("ch_abi_version"))) int32_t version(void)
 				"or 0 if there is no room. The region belongs to the host until a later `ch_buffer` returns another. " +
 				"The first call, before any callback, asks for MIN_BUFFER bytes; a guest that answers 0 to it is refused. " +
 				"Between callbacks the host calls again when an event needs more than there is. " +
-				"After a 0 the old region then stays in use, the event that needed more is answered `{\"reason\":\"payload_too_large\"}`, " +
-				"and the instance lives on.",
+				"After a 0 the old region then stays in use, the event that needed more is answered `{\"reason\":\"payload_too_large\"}` " +
+				"(a broadcast or a timer is dropped), and the instance lives on.",
 			Example: `static char region[64 * 1024];
 
 CH_EXPORT(ch_buffer) void *buffer(uint32_t size)

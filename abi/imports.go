@@ -29,9 +29,9 @@ func messageImports() []Func {
 		{
 			ID: ImportReplyTo, Name: "reply_to", Params: i32s("ref", "status", "ptr", "len", "flags"),
 			Doc: "Answers an earlier event of this channel, whose `ref` the guest has kept, in the same way as `reply`. " +
-				"A ref is open while its client waits: until it is answered by either import, for REF_SECONDS seconds at most, and until the channel ends. " +
-				"At most MAX_OPEN_REFS are open in a channel; one more closes the oldest. A ref that is not open is ignored. " +
-				"A join is answered when it returns.",
+				"The ref of an event is open if its own callback returned without a `reply`, until it is answered, for REF_SECONDS seconds at most, " +
+				"and until the channel ends. At most MAX_OPEN_REFS are open in a channel; one more closes the oldest. A ref that is not open is ignored. " +
+				"A join is answered when it returns, so that its ref is never open.",
 			Example: `CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
 {
 	ch_assign(&ev->ref, sizeof ev->ref); /* the answer comes with the timer */
@@ -111,7 +111,7 @@ func stateImports() []Func {
 				"A delay below MIN_DELAY_MS is raised to it, one above MAX_DELAY_MS is a contract error. " +
 				"Timers that are due come in the order of their times, later than asked for if the channel is busy. " +
 				"They survive `upgrade` and end with the channel. " +
-				"A callback that leaves more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with `too_many_timers`, and nothing of it happens.",
+				"A callback that would arm more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with `too_many_timers`, and nothing of it happens.",
 			Example: `CH_EXPORT(join) int32_t on_join(const ch_event *ev)
 {
 	(void)ev;
@@ -134,7 +134,7 @@ func stateImports() []Func {
 			Doc: "Lets this channel hear a topic of the same tenant, whatever plugin serves it: each broadcast to it comes to `handle_info` with kind BROADCAST, " +
 				"and that topic in `topic`. Subscribing twice changes nothing. " +
 				"With the channel's own topic its broadcasts come to `handle_info` besides going to the client. " +
-				"A callback that leaves more than MAX_SUBSCRIPTIONS fails with `too_many_subscriptions`, and nothing of it happens.",
+				"A callback that would have more than MAX_SUBSCRIPTIONS fails with `too_many_subscriptions`, and nothing of it happens.",
 			Example: `CH_EXPORT(join) int32_t on_join(const ch_event *ev)
 {
 	(void)ev;

@@ -206,10 +206,10 @@ CH_STATIC_ASSERT(sizeof(ch_event) == CH_EVENT_SIZE, "ch_event");
 CH_IMPORT(reply) void ch_reply(int32_t status, const void *ptr, uint32_t len, uint32_t flags);
 
 /* Answers an earlier event of this channel, whose ref the guest has kept, in the same way as
- * reply. A ref is open while its client waits: until it is answered by either import, for
- * REF_SECONDS seconds at most, and until the channel ends. At most MAX_OPEN_REFS are open in a
- * channel; one more closes the oldest. A ref that is not open is ignored. A join is answered
- * when it returns. */
+ * reply. The ref of an event is open if its own callback returned without a reply, until it is
+ * answered, for REF_SECONDS seconds at most, and until the channel ends. At most MAX_OPEN_REFS
+ * are open in a channel; one more closes the oldest. A ref that is not open is ignored. A join
+ * is answered when it returns, so that its ref is never open. */
 CH_IMPORT(reply_to) void ch_reply_to(uint32_t ref, int32_t status, const void *ptr, uint32_t len, uint32_t flags);
 
 /* Sends an event to this client only. The payload is a JSON object, or bytes. */
@@ -238,7 +238,7 @@ CH_IMPORT(assign) void ch_assign(const void *ptr, uint32_t len);
  * replaced. It comes once. A delay below MIN_DELAY_MS is raised to it, one above MAX_DELAY_MS
  * is a contract error. Timers that are due come in the order of their times, later than asked
  * for if the channel is busy. They survive upgrade and end with the channel. A callback that
- * leaves more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with
+ * would arm more than MAX_TIMERS, or payloads of more than MAX_TIMER_BYTES bytes, fails with
  * too_many_timers, and nothing of it happens. */
 CH_IMPORT(send_after) void ch_send_after(uint32_t key, uint32_t delay_ms, const char *event, uint32_t event_len, const void *ptr, uint32_t len, uint32_t flags);
 
@@ -249,7 +249,7 @@ CH_IMPORT(cancel) void ch_cancel(uint32_t key);
 /* Lets this channel hear a topic of the same tenant, whatever plugin serves it: each broadcast
  * to it comes to handle_info with kind BROADCAST, and that topic in topic. Subscribing twice
  * changes nothing. With the channel's own topic its broadcasts come to handle_info besides
- * going to the client. A callback that leaves more than MAX_SUBSCRIPTIONS fails with
+ * going to the client. A callback that would have more than MAX_SUBSCRIPTIONS fails with
  * too_many_subscriptions, and nothing of it happens. */
 CH_IMPORT(subscribe) void ch_subscribe(const char *topic, uint32_t topic_len);
 
