@@ -60,7 +60,7 @@ var rooms = []room{
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
 	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx", "github.com/tetratelabs/wazero"},
 
-	{"host/tenant", 3, "What one customer owns", "host/channel host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
+	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 
 	{"host/admin", 4, "The operator's HTTP API and pages", "host/registry host/tenant", ""},
 	{"host/transport/longpoll", 4, "Serves sockets over HTTP long-polling", "host/phx host/socket", ""},

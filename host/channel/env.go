@@ -75,6 +75,9 @@ func (e *Env) Wait(ctx context.Context) error {
 	return nil
 }
 
+// Now is the time on the clock that handlers see.
+func (e *Env) Now() time.Time { return e.now() }
+
 // Busy tells whether a channel is at work or has something waiting, timers that
 // are not due left aside.
 func (e *Env) Busy() bool { return e.active.Load() > 0 }

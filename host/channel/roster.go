@@ -81,7 +81,7 @@ func (r *roster) members(match func(*use) bool) []*Channel {
 
 // acquire finds a handler and keeps it from being freed until release.
 func (e *Env) acquire(route func() (Handler, bool)) (*use, bool) {
-	for {
+	for tries := 0; ; tries++ {
 		h, ok := route()
 		if !ok {
 			return nil, false
@@ -90,13 +90,16 @@ func (e *Env) acquire(route func() (Handler, bool)) (*use, bool) {
 		u := e.roster.hold(h)
 		e.roster.mu.Unlock()
 		// A handler is taken out of the routes before it is replaced: if the route
-		// still leads to it, its end will wait for us.
-		if now, ok := route(); ok && now == h {
+		// still leads to it, its end will wait for us. A route that leads to another
+		// one each time is not replacing anything.
+		if now, ok := route(); (ok && now == h) || tries == maxTries {
 			return u, true
 		}
 		e.release(u)
 	}
 }
+
+const maxTries = 16
 
 // release ends what acquire began.
 func (e *Env) release(u *use) {

@@ -106,16 +106,9 @@ func (c *Channel) joined() bool { return c.member.use != nil }
 
 // join answers a phx_join. A membership that exists ends first.
 func (c *Channel) join(msg *phx.Message) {
-	closeOld := func() {}
-	if c.joined() {
-		old := c.detach()
-		closeOld = func() { c.phxClose(old.joinRef) }
-		c.leave(&old, LeaveReplaced)
-	}
 	u, ok := c.env.acquire(func() (Handler, bool) { return c.opts.Route(c.topic) })
 	if !ok {
 		Unmatched(c.client, msg)
-		closeOld()
 		return
 	}
 	defer func() {
@@ -123,6 +116,12 @@ func (c *Channel) join(msg *phx.Message) {
 			c.env.release(u)
 		}
 	}()
+	closeOld := func() {}
+	if c.joined() {
+		old := c.detach()
+		closeOld = func() { c.phxClose(old.joinRef) }
+		c.leave(&old, LeaveReplaced)
+	}
 	traits := u.handler.Traits()
 	if msg.Payload.IsBinary() && !traits.AcceptBinary {
 		c.refuse(msg, &Refusal{Reason: phx.ReasonBinaryNotAccepted})

@@ -76,6 +76,9 @@ type Config struct {
 	Wake func()
 	// Assigns is handed to handlers with every event. Default {}.
 	Assigns []byte
+	// ID is what the application calls the socket, such as "users:7"; logs carry
+	// it. Default none.
+	ID string
 	// MaxChannels is how many topics the client may join. Default 100.
 	MaxChannels int
 	// Outbox is how many bytes may wait for the client, where each frame counts
@@ -124,6 +127,9 @@ func New(cfg Config) *Socket {
 	}
 	if len(cfg.Assigns) == 0 {
 		cfg.Assigns = []byte("{}")
+	}
+	if cfg.ID != "" {
+		cfg.Logger = cfg.Logger.With(slog.String("socket", cfg.ID))
 	}
 	return &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}, room: make(chan struct{}, 1)}
 }

@@ -8,12 +8,18 @@ package tenant
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
@@ -44,9 +50,13 @@ type Config struct {
 	PubSub *pubsub.PubSub
 	// Routes are the topics that the tenant serves; the first match wins.
 	Routes []Route
-	Limits Limits
-	// Now is the clock that handlers see. Default time.Now.
-	Now func() time.Time
+	// Connect decides about new sockets, if its traits name
+	// [channel.CallbackConnect]. Nil lets every socket in.
+	Connect channel.Handler
+	Limits  Limits
+	// Now and AfterFunc are the clock that handlers see, see [channel.Config].
+	Now       func() time.Time
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 	// Logger receives what clients cannot be told. Default none.
 	Logger *slog.Logger
 }
@@ -58,6 +68,10 @@ type Tenant struct {
 	log    *slog.Logger
 	env    *channel.Env
 	routes atomic.Pointer[router.Table[channel.Handler]]
+
+	mu      sync.Mutex // of what the table was made of
+	list    []Route
+	connect atomic.Pointer[channel.Handler]
 }
 
 // New returns a tenant. The error names the patterns that are no patterns.
@@ -70,7 +84,10 @@ func New(cfg Config) (*Tenant, error) {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	t.log = t.log.With(slog.String("tenant", t.name))
-	t.env = channel.NewEnv(channel.Config{PubSub: cfg.PubSub, Namespace: t.name, Now: cfg.Now, Logger: t.log})
+	t.env = channel.NewEnv(channel.Config{PubSub: cfg.PubSub, Namespace: t.name, Now: cfg.Now, AfterFunc: cfg.AfterFunc, Logger: t.log})
+	if cfg.Connect != nil {
+		t.connect.Store(&cfg.Connect)
+	}
 	if err := t.SetRoutes(cfg.Routes); err != nil {
 		return nil, err
 	}
@@ -83,6 +100,13 @@ func (t *Tenant) Name() string { return t.name }
 // SetRoutes replaces the routes. Joins from now on follow them; channels that
 // are joined keep their handler.
 func (t *Tenant) SetRoutes(routes []Route) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.setRoutes(slices.Clone(routes))
+}
+
+// setRoutes keeps routes. The caller holds t.mu.
+func (t *Tenant) setRoutes(routes []Route) error {
 	table, err := router.New(routes)
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", t.name, err)
@@ -90,8 +114,34 @@ func (t *Tenant) SetRoutes(routes []Route) error {
 	for _, r := range table.Shadowed() {
 		t.log.Warn("a route can never be reached: an earlier one takes all of its topics", "route", r.Pattern, "earlier", r.By)
 	}
+	t.list = routes
 	t.routes.Store(table)
 	return nil
+}
+
+// Replace lets next take the place of old, in the routes at once and in the
+// channels that are joined between two of their messages, see
+// [channel.Env.Replace], whose arguments and results these are.
+func (t *Tenant) Replace(ctx context.Context, old, next channel.Handler, free func()) (channel.Moved, error) {
+	if err := t.redirect(old, next); err != nil {
+		return channel.Moved{}, err
+	}
+	return t.env.Replace(ctx, old, next, free)
+}
+
+func (t *Tenant) redirect(old, next channel.Handler) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	routes := slices.Clone(t.list)
+	for i := range routes {
+		if routes[i].Target == old {
+			routes[i].Target = next
+		}
+	}
+	if h := t.connect.Load(); h != nil && *h == old {
+		t.connect.Store(&next)
+	}
+	return t.setRoutes(routes)
 }
 
 // Route returns the handler of a topic.
@@ -108,6 +158,84 @@ func (t *Tenant) Socket() socket.Config {
 		Logger:      t.log,
 	}
 }
+
+// Connect asks the tenant's connector about a new connection, of which info
+// tells what is known, and returns what its socket is made of. The error is a
+// [*socket.RefusedError].
+func (t *Tenant) Connect(ctx context.Context, info phx.Payload) (socket.Config, error) {
+	cfg := t.Socket()
+	if !t.Connects() {
+		return cfg, nil
+	}
+	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now()})
+	if err != nil {
+		return cfg, t.connectFailed(err)
+	}
+	if res.Status == channel.StatusError {
+		return cfg, &socket.RefusedError{
+			Status: http.StatusForbidden, Body: res.Reply.Payload, HasBody: res.Reply.Status != "",
+			Err: errors.New("refused by the connector"),
+		}
+	}
+	for _, e := range res.Do { // the last one counts
+		cfg.Assigns = e.Assigns()
+	}
+	if cfg.ID, err = socketID(res.Reply); err != nil {
+		return cfg, t.connectFailed(err)
+	}
+	return cfg, nil
+}
+
+// Connects tells whether new connections are decided about.
+func (t *Tenant) Connects() bool {
+	h, ok := t.connector()
+	return ok && h.Traits().Callbacks&channel.CallbackConnect != 0
+}
+
+func (t *Tenant) connector() (channel.Handler, bool) {
+	h := t.connect.Load()
+	if h == nil {
+		return nil, false
+	}
+	return *h, true
+}
+
+// connectFailed makes a client's answer of what went wrong: what it can try again
+// soon is no refusal.
+func (t *Tenant) connectFailed(err error) error {
+	var refusal *channel.Refusal
+	if errors.As(err, &refusal) {
+		return &socket.RefusedError{Status: http.StatusServiceUnavailable, Err: err}
+	}
+	t.log.Error("connect failed", "err", err)
+	return &socket.RefusedError{Status: http.StatusInternalServerError, Err: errors.New("connect failed")}
+}
+
+// socketID reads {"id":"users:7"}.
+func socketID(r channel.Reply) (string, error) {
+	if r.Status == "" || r.Payload.IsBinary() {
+		return "", nil
+	}
+	var body struct {
+		ID *string `json:"id"`
+	}
+	if err := json.Unmarshal(r.Payload.Data(), &body); err != nil {
+		return "", fmt.Errorf("tenant: the reply of connect: %w", err)
+	}
+	if body.ID == nil {
+		return "", nil
+	}
+	if err := phx.CheckName(*body.ID); err != nil {
+		return "", fmt.Errorf("tenant: the id of a socket: %w", err)
+	}
+	return *body.ID, nil
+}
+
+// Kick ends every channel of a topic on this node, see [channel.Env.Kick].
+func (t *Tenant) Kick(topic string) int { return t.env.Kick(topic) }
+
+// Busy tells whether a channel is at work, see [channel.Env.Busy].
+func (t *Tenant) Busy() bool { return t.env.Busy() }
 
 // Wait returns when all channels have come to rest, after all sockets have been
 // closed. When ctx ends first, handlers that are still running are told by their

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,10 +40,10 @@ const subprotocol = "phoenix"
 // Config configures a [Transport]. Accept is needed; the zero values of the
 // other fields are the defaults.
 type Config struct {
-	// Accept decides about a connection before it is upgraded and returns what
-	// its socket is made of; Encoder and Wake are filled in by the transport. An
-	// error refuses the connection with status 403 and an empty body, as Phoenix
-	// does.
+	// Accept decides about a connection before it is upgraded, its origin having
+	// been checked, and returns what its socket is made of; Encoder and Wake are
+	// filled in by the transport. A [*socket.RefusedError] says how the connection
+	// is refused; any other error is status 403 and an empty body, as in Phoenix.
 	Accept func(r *http.Request) (socket.Config, error)
 	// CheckOrigin tells whether a request with an Origin header may connect.
 	// Default: only from the host that it asks for.
@@ -95,13 +97,16 @@ func New(cfg Config) *Transport {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.CheckOrigin == nil {
+		cfg.CheckOrigin = sameOrigin
+	}
 	t := &Transport{
 		cfg: cfg,
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:  1024,
 			WriteBufferSize: 256, // gorilla writes control frames only
 			WriteBufferPool: &sync.Pool{},
-			CheckOrigin:     cfg.CheckOrigin,
+			CheckOrigin:     func(*http.Request) bool { return true }, // it was, before Accept
 		},
 		v1:    &phx.Encoder{Serializer: phx.V1(), Framing: framing()},
 		v2:    &phx.Encoder{Serializer: phx.V2(), Framing: framing()},
@@ -112,11 +117,21 @@ func New(cfg Config) *Transport {
 }
 
 // refuseUpgrade answers what gorilla refuses, without its texts: 400 for what
-// is no WebSocket handshake, 403 for a foreign origin, which is the first thing
-// that a developer with a page elsewhere meets.
+// is no WebSocket handshake.
 func (t *Transport) refuseUpgrade(w http.ResponseWriter, r *http.Request, status int, err error) {
-	t.cfg.Logger.Info("connection refused", "err", err, "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+	t.cfg.Logger.Info("connection refused", "err", err)
 	w.WriteHeader(status)
+}
+
+// sameOrigin lets those connect who send no origin, and pages of the host that
+// they were loaded from.
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header["Origin"]
+	if len(origin) == 0 {
+		return true
+	}
+	u, err := url.Parse(origin[0])
+	return err == nil && len(origin) == 1 && strings.EqualFold(u.Host, r.Host)
 }
 
 // clip bounds what a client can write into the log.
@@ -141,6 +156,12 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		header = http.Header{"Sec-Websocket-Protocol": {subprotocol}}
+	}
+	if !t.cfg.CheckOrigin(r) {
+		// The first thing that a developer with a page elsewhere meets.
+		t.cfg.Logger.Info("connection refused: the origin is not allowed", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+		w.WriteHeader(http.StatusForbidden)
+		return
 	}
 	cfg, err := t.cfg.Accept(r)
 	if err != nil {
@@ -168,7 +189,23 @@ var errSubprotocol = errors.New("websocket: none of the offered subprotocols is 
 
 func (t *Transport) refuse(w http.ResponseWriter, err error) {
 	t.cfg.Logger.Info("connection refused", "err", err)
-	w.WriteHeader(http.StatusForbidden)
+	var refused *socket.RefusedError
+	if !errors.As(err, &refused) {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	if !refused.HasBody {
+		w.WriteHeader(refused.Status)
+		return
+	}
+	kind := "application/json; charset=utf-8"
+	if refused.Body.IsBinary() {
+		kind = "application/octet-stream"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff") // a guest wrote it
+	w.WriteHeader(refused.Status)
+	_, _ = w.Write(refused.Body.Data()) // a client that has gone needs no answer
 }
 
 func (t *Transport) begin() bool {
