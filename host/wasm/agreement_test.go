@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -18,10 +19,13 @@ import (
 
 // contractRows are the callbacks of the contract's rows.
 var contractRows = map[channel.Callbacks]abi.Phase{
-	channel.CallbackJoin:      abi.PhaseJoin,
-	channel.CallbackLeave:     abi.PhaseLeave,
-	channel.CallbackHandleIn:  abi.PhaseHandleIn,
-	channel.CallbackHandleOut: abi.PhaseHandleOut,
+	channel.CallbackJoin:       abi.PhaseJoin,
+	channel.CallbackLeave:      abi.PhaseLeave,
+	channel.CallbackHandleIn:   abi.PhaseHandleIn,
+	channel.CallbackHandleOut:  abi.PhaseHandleOut,
+	channel.CallbackHandleInfo: abi.PhaseHandleInfo,
+	channel.CallbackUpgrade:    abi.PhaseUpgrade,
+	channel.CallbackConnect:    abi.PhaseConnect,
 }
 
 // part is one thing that a result may ask for. What is carried out of it shows
@@ -33,18 +37,30 @@ type part struct {
 
 func parts() []part {
 	payload := channeltest.Object(`{"mark":1}`)
-	effect := func(e channel.Effect) func(*channel.Result) {
-		return func(r *channel.Result) { r.Do = []channel.Effect{e} }
+	effects := func(do ...channel.Effect) func(*channel.Result) {
+		return func(r *channel.Result) { r.Do = do }
 	}
 	return []part{
 		{0, func(*channel.Result) {}},
 		{abi.ImportReply, func(r *channel.Result) { r.Reply = channel.Reply{Status: phx.StatusOK, Payload: payload} }},
-		{abi.ImportPush, effect(channel.Push("mark", payload))},
-		{abi.ImportBroadcast, effect(channel.Broadcast("mark", payload))},
-		{abi.ImportBroadcastFrom, effect(channel.BroadcastFrom("mark", payload))},
-		{abi.ImportAssign, effect(channel.Assign([]byte("mark")))},
+		{abi.ImportReplyTo, effects(channel.ReplyTo(askRef, phx.StatusOK, payload))},
+		{abi.ImportPush, effects(channel.Push("mark", payload))},
+		{abi.ImportBroadcast, effects(channel.Broadcast("mark", payload))},
+		{abi.ImportBroadcastFrom, effects(channel.BroadcastFrom("mark", payload))},
+		{abi.ImportBroadcastTo, effects(channel.BroadcastTo("elsewhere", "mark", payload))},
+		{abi.ImportAssign, effects(channel.Assign([]byte("mark")))},
+		{abi.ImportSendAfter, effects(channel.SendAfter(1, armMark, "tick", payload))},
+		{abi.ImportCancel, effects(channel.SendAfter(1, stopMark, "tick", payload), channel.Cancel(1))},
+		{abi.ImportSubscribe, effects(channel.Subscribe("mark"))},
+		{abi.ImportUnsubscribe, effects(channel.Subscribe("mark"), channel.Subscribe("silent"), channel.Unsubscribe("silent"))},
 	}
 }
+
+const (
+	askRef   = 2                 // the ref of the client's event "ask", which nobody answers
+	armMark  = 111 * time.Second // a timer that shows when it is armed
+	stopMark = 222 * time.Second // a timer that shows when it is stopped
+)
 
 // TestResultsFollowTheContract lets every callback of a native handler return
 // every status with every effect: what package channel lets pass, and what it
@@ -57,12 +73,15 @@ func TestResultsFollowTheContract(t *testing.T) {
 				for _, p := range parts() {
 					res := channel.Result{Status: status}
 					p.put(&res)
-					if cb == channel.CallbackJoin && status == channel.StatusError && p.asks == abi.ImportReply {
-						res.Reply.Status = phx.StatusError // the only one that a refused join may have
+					if admits(phase) && status == channel.StatusError && p.asks == abi.ImportReply {
+						res.Reply.Status = phx.StatusError // the only one that a refusal may have
 					}
 					allowed := row.Statuses.Has(abi.Status(status)) && (p.asks == 0 || row.Imports.Has(p.asks))
 					carriedOut := allowed && p.asks != 0 && (status == channel.StatusOK || status == channel.StatusStop ||
 						status == channel.StatusPass || res.Reply.Status == phx.StatusError)
+					if status == channel.StatusStop && abi.Imported(abi.ImportSubscribe, abi.ImportUnsubscribe).Has(p.asks) {
+						carriedOut = false // and gone with the channel, before it can be seen
+					}
 					seen, failed := returned(t, cb, res)
 					if failed == allowed || strings.Contains(seen, "mark") != carriedOut {
 						t.Errorf("status %d, asking for %q: allowed %v, carried out %v; package channel failed it: %v, and this was seen:\n%s",
@@ -74,45 +93,117 @@ func TestResultsFollowTheContract(t *testing.T) {
 	}
 }
 
-// returned lets a handler return res from one callback, and empty results from
-// all others. It tells everything that could be seen of it from outside, and
-// whether the result was refused.
-func returned(t *testing.T, cb channel.Callbacks, res channel.Result) (seen string, failed bool) {
-	var assigns []byte
-	from := func(here channel.Callbacks) func(context.Context, *channel.Event) (channel.Result, error) {
-		return func(_ context.Context, ev *channel.Event) (channel.Result, error) {
-			if here == channel.CallbackLeave {
-				assigns = ev.Assigns
-			}
-			if here == cb {
-				return res, nil
-			}
+// trying is a handler that returns res from one callback, and nothing of interest
+// from all others.
+type trying struct {
+	cb      channel.Callbacks
+	res     channel.Result
+	leaving bool
+	seen    []string
+}
+
+func (r *trying) from(here channel.Callbacks) func(context.Context, *channel.Event) (channel.Result, error) {
+	return func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+		switch {
+		case here == channel.CallbackLeave:
+			r.seen = append(r.seen, "left with "+string(ev.Assigns))
+		case here == channel.CallbackHandleInfo && ev.Topic != "poke":
+			r.seen = append(r.seen, "heard "+ev.Topic)
+			return channel.Result{}, nil
+		case here == channel.CallbackHandleIn && ev.Event == "ask":
 			return channel.Result{}, nil
 		}
+		if here == r.cb {
+			return r.res, nil
+		}
+		if here == channel.CallbackJoin {
+			return channel.Result{Do: []channel.Effect{channel.Subscribe("poke")}}, nil
+		}
+		return channel.Result{}, nil
 	}
-	h := channel.Funcs{
-		JoinFunc: from(channel.CallbackJoin), LeaveFunc: from(channel.CallbackLeave),
-		HandleInFunc: from(channel.CallbackHandleIn), HandleOutFunc: from(channel.CallbackHandleOut),
-		Intercepts: []string{"shout"},
-	}.Handler()
-	idle := channel.Funcs{JoinFunc: from(0)}.Handler()
-	const join = `["1","1","t","phx_join",{}]`
+}
 
-	node := channeltest.NewNode(t, channel.Config{})
-	other := node.Client(t, "t", idle, channel.Options{})
-	other.Send(t, join)
-	node.Settle(t)
-	c := node.Client(t, "t", h, channel.Options{})
-	c.Send(t, join)
-	node.Settle(t)
-	c.Send(t, `["1","2","t","say",{}]`)
-	node.Settle(t)
-	node.Broadcast("t", "shout", "{}")
-	node.Settle(t)
-	c.Send(t, `["1","3","t","phx_leave",{}]`)
-	node.Settle(t)
-	seen = fmt.Sprintf("%s\n%s\n%s", strings.Join(c.Rest(), "\n"), strings.Join(other.Rest(), "\n"), assigns)
-	return seen, node.Log.Count("channel failed") > 0
+// handler returns one that is not equal to any other, with all callbacks but
+// those of sockets, and without upgrade if it is an old version.
+func (r *trying) handler(old bool) channel.Handler {
+	f := channel.Funcs{
+		JoinFunc: r.from(channel.CallbackJoin), LeaveFunc: r.from(channel.CallbackLeave),
+		HandleInFunc: r.from(channel.CallbackHandleIn), HandleOutFunc: r.from(channel.CallbackHandleOut),
+		HandleInfoFunc: r.from(channel.CallbackHandleInfo), UpgradeFunc: r.from(channel.CallbackUpgrade),
+		Intercepts: []string{"shout"}, RepliesLater: true,
+	}
+	if old {
+		f.UpgradeFunc = nil
+	}
+	return f.Handler()
+}
+
+func (r *trying) afterFunc(d time.Duration, _ func()) (stop func() bool) {
+	if d == armMark {
+		r.seen = append(r.seen, "armed mark")
+	}
+	return func() bool {
+		if d == stopMark && !r.leaving {
+			r.seen = append(r.seen, "stopped mark")
+		}
+		return true
+	}
+}
+
+// returned lets a handler return res from one callback. It tells everything that
+// could be seen of it from outside, and whether the result was refused.
+func returned(t *testing.T, cb channel.Callbacks, res channel.Result) (seen string, failed bool) {
+	r := &trying{cb: cb, res: res}
+	node := channeltest.NewNode(t, channel.Config{AfterFunc: r.afterFunc})
+	if cb == channel.CallbackConnect {
+		return connected(t, node, res)
+	}
+	others := []*channeltest.Client{}
+	send := func(c *channeltest.Client, frame string) { c.Send(t, frame); node.Settle(t) }
+	for _, topic := range []string{"t", "elsewhere"} {
+		bystander := channel.Funcs{JoinFunc: (&trying{}).from(channel.CallbackLeave)}.Handler()
+		others = append(others, node.Client(t, topic, bystander, channel.Options{}))
+		send(others[len(others)-1], fmt.Sprintf(`["1","1",%q,"phx_join",{}]`, topic))
+	}
+	old, h := r.handler(true), r.handler(false)
+	c := node.Client(t, "t", old, channel.Options{})
+	send(c, `["1","1","t","phx_join",{}]`)
+	send(c, `["1","2","t","ask",{}]`)
+	send(c, `["1","3","t","say",{}]`)
+	c.Handler = h
+	if _, err := node.Env.Replace(t.Context(), old, h, nil); err != nil {
+		t.Error(err)
+	}
+	for _, topic := range []string{"t", "poke", "mark", "silent"} {
+		node.Broadcast(topic, "shout", "{}")
+		node.Settle(t)
+	}
+	r.leaving = true
+	send(c, `["1","4","t","phx_leave",{}]`)
+	if slices.Contains(r.seen, "heard silent") {
+		t.Error("unsubscribe was not carried out")
+	}
+	seen = strings.Join(slices.Concat(c.Rest(), others[0].Rest(), others[1].Rest(), r.seen), "\n")
+	return seen, node.Log.Count("channel failed")+node.Log.Count(`stays on the old version" topic=t plugin="" next="" err="`) > 0
+}
+
+// connected is the same of connect, which has no channel.
+func connected(t *testing.T, node *channeltest.Node, res channel.Result) (seen string, failed bool) {
+	h := channel.Funcs{
+		JoinFunc:    func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		ConnectFunc: func(context.Context, *channel.Event) (channel.Result, error) { return res, nil },
+	}.Handler()
+	got, err := node.Env.Connect(t.Context(), func() (channel.Handler, bool) { return h, true }, &channel.Event{})
+	if err != nil {
+		return "", true
+	}
+	seen = string(got.Reply.Payload.Data())
+	for _, e := range got.Do {
+		if got.Status == channel.StatusOK {
+			seen += string(e.Assigns())
+		}
+	}
+	return seen, false
 }
 
 // TestNothingOfTheContractIsMissing guards that the table above is whole: every
@@ -126,11 +217,10 @@ func TestNothingOfTheContractIsMissing(t *testing.T) {
 		}
 		served |= bit
 	}
-	later := abi.CallbackHandleInfo | abi.CallbackUpgrade | abi.CallbackConnect | abi.CallbackIdle // not called yet
-	if served|later != abi.KnownCallbacks() {
+	if served|abi.CallbackIdle != abi.KnownCallbacks() { // which is no channel's matter
 		t.Errorf("the callbacks are %b, the contract knows %b", served, abi.KnownCallbacks())
 	}
-	tried := abi.Imported(abi.ImportLog, abi.ImportConfigGet) | unserved() // none is an effect
+	tried := abi.Imported(abi.ImportLog, abi.ImportConfigGet) // neither is an effect
 	for _, p := range parts() {
 		tried |= abi.Imported(p.asks)
 	}
@@ -145,13 +235,20 @@ func TestNothingOfTheContractIsMissing(t *testing.T) {
 			}
 		}
 	}
-	for kind, id := range map[channel.EffectKind]abi.Import{
-		channel.KindPush: abi.ImportPush, channel.KindBroadcast: abi.ImportBroadcast,
-		channel.KindBroadcastFrom: abi.ImportBroadcastFrom, channel.KindAssign: abi.ImportAssign,
-	} {
+	for kind, id := range effectImports() {
 		if kind.String() != id.String() {
 			t.Errorf("the effect %s is the import %s", kind, id)
 		}
+	}
+}
+
+// effectImports are the imports that ask for the effects of package channel.
+func effectImports() map[channel.EffectKind]abi.Import {
+	return map[channel.EffectKind]abi.Import{
+		channel.KindPush: abi.ImportPush, channel.KindBroadcast: abi.ImportBroadcast, channel.KindBroadcastFrom: abi.ImportBroadcastFrom,
+		channel.KindBroadcastTo: abi.ImportBroadcastTo, channel.KindAssign: abi.ImportAssign, channel.KindReplyTo: abi.ImportReplyTo,
+		channel.KindSendAfter: abi.ImportSendAfter, channel.KindCancel: abi.ImportCancel,
+		channel.KindSubscribe: abi.ImportSubscribe, channel.KindUnsubscribe: abi.ImportUnsubscribe,
 	}
 }
 
@@ -178,6 +275,19 @@ func TestNumbersFollowTheContract(t *testing.T) {
 		{"leave", int(channel.CallbackLeave), int(abi.CallbackLeave)},
 		{"handle_in", int(channel.CallbackHandleIn), int(abi.CallbackHandleIn)},
 		{"handle_out", int(channel.CallbackHandleOut), int(abi.CallbackHandleOut)},
+		{"handle_info", int(channel.CallbackHandleInfo), int(abi.CallbackHandleInfo)},
+		{"upgrade", int(channel.CallbackUpgrade), int(abi.CallbackUpgrade)},
+		{"connect", int(channel.CallbackConnect), int(abi.CallbackConnect)},
+		{"TIMER", int(channel.InfoTimer), int(abi.InfoTimer)},
+		{"BROADCAST", int(channel.InfoBroadcast), int(abi.InfoBroadcast)},
+		{"timers", channel.MaxTimers, abi.MaxTimers},
+		{"bytes of timers", channel.MaxTimerBytes, abi.MaxTimerBytes},
+		{"the shortest timer", int(channel.MinDelay / time.Millisecond), abi.MinDelayMS},
+		{"the longest timer", int(channel.MaxDelay / time.Millisecond), abi.MaxDelayMS},
+		{"subscriptions", channel.MaxSubscriptions, abi.MaxSubscriptions},
+		{"hops", channel.MaxHops, abi.MaxHops},
+		{"open refs", channel.MaxOpenRefs, abi.MaxOpenRefs},
+		{"the life of a ref", int(channel.RefLife / time.Second), abi.RefSeconds},
 		{"bytes of a name", phx.MaxName, abi.MaxName},
 		{"levels of JSON", phx.MaxDepth, abi.MaxDepth},
 	} {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/chhost/chhost/abi"
 )
 
 // code is a module's compiled code and the engine's runtime that it belongs to.
@@ -28,6 +30,16 @@ func (c *code) close(ctx context.Context) error {
 		err = errors.Join(err, c.cache.Close(ctx))
 	}
 	return err
+}
+
+// imports tells whether the module imports one of the contract's functions.
+func (c *code) imports(id abi.Import) bool {
+	for _, def := range c.module.ImportedFunctions() {
+		if module, name, _ := def.Import(); module == abi.Module && name == id.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // newCode compiles a binary, or takes what the cache has of it.

@@ -60,25 +60,16 @@ func quote(name string) string {
 
 func importFaults(m wazero.CompiledModule) []string {
 	var faults []string
-	served := make(map[string]abi.Func)
-	var names []string
-	for _, f := range abi.Imports() {
-		served[abi.Module+" "+f.Name] = f
-		names = append(names, f.Name)
-	}
-	for _, f := range abi.WASI() {
-		served[abi.WASIModule+" "+f.Name] = f
-		names = append(names, f.Name)
-	}
+	served := servedImports()
 	for _, def := range m.ImportedFunctions() {
 		if len(faults) > maxFaults {
 			break
 		}
 		module, name, _ := def.Import()
-		want, ok := served[module+" "+name]
+		want, ok := served[name]
 		switch {
-		case !ok:
-			faults = append(faults, unknownImport(module, name, names))
+		case !ok || want.module != module:
+			faults = append(faults, unknownImport(module, name, served))
 		case signature(def) != want.Signature():
 			faults = append(faults, fmt.Sprintf("import %s %s has the type %s: expected %s", quote(module), quote(name), signature(def), want.Signature()))
 		}
@@ -86,18 +77,44 @@ func importFaults(m wazero.CompiledModule) []string {
 	return faults
 }
 
-func unknownImport(module, name string, names []string) string {
+// servedImport is a function that guests may import, and the module that has it.
+type servedImport struct {
+	abi.Func
+	module string
+}
+
+// servedImports are all of them by name; no two modules have the same.
+func servedImports() map[string]servedImport {
+	served := make(map[string]servedImport)
+	for module, funcs := range map[string][]abi.Func{
+		abi.Module: abi.Imports(), abi.WASIModule: abi.WASI(), abi.AssemblyScriptModule: abi.AssemblyScript(),
+	} {
+		for _, f := range funcs {
+			served[f.Name] = servedImport{f, module}
+		}
+	}
+	return served
+}
+
+func unknownImport(module, name string, served map[string]servedImport) string {
 	fault := fmt.Sprintf("import %s %s is not served", quote(module), quote(name))
-	near := abi.Nearest(name, names)
+	_, known := served[name]
+	near := served[abi.Nearest(name, slices.Sorted(maps.Keys(served)))]
 	switch {
 	case module != abi.Module && strings.HasPrefix(module, "chhost_v"):
 		return fault + fmt.Sprintf(": the module was built for another major version of the contract, this host serves %q", abi.Module)
-	case module != abi.Module && module != abi.WASIModule:
-		return fault + fmt.Sprintf(": functions are imported from %q and %q", abi.Module, abi.WASIModule)
-	case near != "" && near != name:
-		return fault + fmt.Sprintf(": did you mean %q?", near)
-	case near == name:
-		return fault + fmt.Sprintf(": %q belongs to the other module (%q or %q)", name, abi.Module, abi.WASIModule)
+	case known:
+		return fault + fmt.Sprintf(": %q belongs to the module %q", name, served[name].module)
+	case module != abi.Module && module != abi.WASIModule && module != abi.AssemblyScriptModule:
+		return fault + fmt.Sprintf(": functions are imported from %q, %q and %q", abi.Module, abi.WASIModule, abi.AssemblyScriptModule)
+	case module == abi.Module && abi.IsLaterImport(name):
+		return fault + fmt.Sprintf(": it is kept for a later version of the contract, this host serves %d.%d", abi.Major, abi.Minor)
+	case near.module == module:
+		return fault + fmt.Sprintf(": did you mean %q?", near.Name)
+	case near.module != "":
+		return fault + fmt.Sprintf(": did you mean %q of the module %q?", near.Name, near.module)
+	case module == abi.AssemblyScriptModule:
+		return fault + ": this module is for AssemblyScript; in other languages a function that is declared and not defined becomes such an import"
 	}
 	return fault
 }
@@ -129,7 +146,9 @@ func exportFaults(m wazero.CompiledModule) []string {
 			continue
 		}
 		fault := fmt.Sprintf("export %s is not part of the contract, and names like it are reserved", quote(name))
-		if near := abi.Nearest(name, names); near != "" {
+		if abi.IsLaterExport(name) {
+			fault = fmt.Sprintf("export %s is kept for a later version of the contract, this host serves %d.%d", quote(name), abi.Major, abi.Minor)
+		} else if near := abi.Nearest(name, names); near != "" {
 			fault += fmt.Sprintf(": did you mean %q?", near)
 		}
 		faults = append(faults, fault)

@@ -82,7 +82,11 @@ type Module struct {
 	// Settings are what the guest reads by config_get. Keys that start with
 	// "chhost." are the host's and are refused.
 	Settings map[string]string
-	Limits   Limits
+	// Rotate lets at least two instances take turns, the one that has waited
+	// longest first. What a guest keeps in its memory from one event to the next
+	// is then missing at the next one, not only in production: for development.
+	Rotate bool
+	Limits Limits
 }
 
 // version is what logs and the guest itself call this version.
@@ -122,6 +126,9 @@ func (e *Engine) Compile(ctx context.Context, m Module) (*Plugin, error) {
 
 func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	limits := m.Limits.withDefaults()
+	if m.Rotate {
+		limits.Instances = max(limits.Instances, 2)
+	}
 	c, err := e.load(ctx, m, limits)
 	if err != nil {
 		return nil, &ModuleError{Name: m.Name, Faults: []string{"the module is not valid WebAssembly: " + err.Error()}}
@@ -167,14 +174,22 @@ func trialFaults(err error) []string {
 }
 
 // instantiateImports provides what guests may import: the contract's functions,
-// and the engine's WASI, of which the contract check has let through only what
-// the contract names.
+// what AssemblyScript needs, and the engine's WASI, of which the contract check
+// has let through only what the contract names.
 func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, runtime); err != nil {
 		return fmt.Errorf("wasm: WASI: %w", err)
 	}
-	env := runtime.NewHostModuleBuilder(abi.Module)
-	for _, f := range abi.Imports() {
+	contract := func(f abi.Func) api.GoModuleFunc { return importFunc(f.ID) }
+	if err := instantiateModule(ctx, runtime, abi.Module, abi.Imports(), contract); err != nil {
+		return err
+	}
+	return instantiateModule(ctx, runtime, abi.AssemblyScriptModule, abi.AssemblyScript(), assemblyScriptFunc)
+}
+
+func instantiateModule(ctx context.Context, runtime wazero.Runtime, name string, funcs []abi.Func, implement func(abi.Func) api.GoModuleFunc) error {
+	module := runtime.NewHostModuleBuilder(name)
+	for _, f := range funcs {
 		params := make([]api.ValueType, len(f.Params))
 		for i, p := range f.Params {
 			params[i] = api.ValueType(p.Type)
@@ -183,9 +198,9 @@ func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
 		for i, r := range f.Results {
 			results[i] = api.ValueType(r)
 		}
-		env.NewFunctionBuilder().WithGoModuleFunction(importFunc(f.ID), params, results).Export(f.Name)
+		module.NewFunctionBuilder().WithGoModuleFunction(implement(f), params, results).Export(f.Name)
 	}
-	if _, err := env.Instantiate(ctx); err != nil {
+	if _, err := module.Instantiate(ctx); err != nil {
 		return fmt.Errorf("wasm: imports: %w", err)
 	}
 	return nil

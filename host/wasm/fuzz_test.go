@@ -93,7 +93,7 @@ func FuzzImports(f *testing.F) {
 		if calls(list, opGrow) || calls(payload, opGrow) {
 			return // guests of 64 MiB would make this slow
 		}
-		checkCall(t, p, callbackPhases[int(phase)%len(callbackPhases)], ev)
+		checkCall(t, p, callbackPhases()[int(phase)%len(callbackPhases())], ev)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -17,35 +18,10 @@ import (
 // rule panics with a *ContractError or *LimitError, which the engine hands to
 // whoever called the guest.
 func importFunc(id abi.Import) api.GoModuleFunc {
-	var f func(i *instance, args []uint64)
-	switch id {
-	case abi.ImportReply:
-		f = (*instance).importReply
-	case abi.ImportPush:
-		f = func(i *instance, args []uint64) { i.send(channel.Push, args) }
-	case abi.ImportBroadcast:
-		f = func(i *instance, args []uint64) { i.send(channel.Broadcast, args) }
-	case abi.ImportBroadcastFrom:
-		f = func(i *instance, args []uint64) { i.send(channel.BroadcastFrom, args) }
-	case abi.ImportAssign:
-		f = (*instance).importAssign
-	case abi.ImportIntercept:
-		f = (*instance).importIntercept
-	case abi.ImportAcceptBinary:
-		f = func(i *instance, _ []uint64) { i.declared.acceptBinary = true }
-	case abi.ImportLog:
-		f = (*instance).importLog
-	case abi.ImportConfigGet:
-		f = (*instance).importConfigGet
-	default:
-		if !unserved().Has(id) {
-			panic(fmt.Sprintf("BUG: wasm: import %s has no implementation", id))
-		}
-		f = func(i *instance, _ []uint64) { i.broken("", "this host does not serve it yet") }
-	}
+	f, name := importOf(id), id.String()
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
 		i := ctx.(*callContext).inst
-		i.current.importing = id
+		i.current.importing = name
 		if !i.current.rule.Imports.Has(id) {
 			i.broken("", fmt.Sprintf("it may not be called in %s", i.current.phase))
 		}
@@ -53,14 +29,44 @@ func importFunc(id abi.Import) api.GoModuleFunc {
 	}
 }
 
-// unserved are the imports of the contract that break it whenever they are
-// called.
-func unserved() abi.ImportSet {
-	return abi.Imported(abi.ImportReplyTo, abi.ImportBroadcastTo, abi.ImportSendAfter, abi.ImportCancel, abi.ImportSubscribe, abi.ImportUnsubscribe)
+func importOf(id abi.Import) func(i *instance, args []uint64) {
+	switch id {
+	case abi.ImportReply:
+		return (*instance).importReply
+	case abi.ImportReplyTo:
+		return (*instance).importReplyTo
+	case abi.ImportPush:
+		return func(i *instance, args []uint64) { i.send(channel.Push, args) }
+	case abi.ImportBroadcast:
+		return func(i *instance, args []uint64) { i.send(channel.Broadcast, args) }
+	case abi.ImportBroadcastFrom:
+		return func(i *instance, args []uint64) { i.send(channel.BroadcastFrom, args) }
+	case abi.ImportBroadcastTo:
+		return (*instance).importBroadcastTo
+	case abi.ImportAssign:
+		return (*instance).importAssign
+	case abi.ImportSendAfter:
+		return (*instance).importSendAfter
+	case abi.ImportCancel:
+		return func(i *instance, args []uint64) { i.effect(channel.Cancel(api.DecodeU32(args[0]))) }
+	case abi.ImportSubscribe:
+		return func(i *instance, args []uint64) { i.effect(channel.Subscribe(i.ownName("topic_ptr", args))) }
+	case abi.ImportUnsubscribe:
+		return func(i *instance, args []uint64) { i.effect(channel.Unsubscribe(i.name("topic_ptr", args))) }
+	case abi.ImportIntercept:
+		return (*instance).importIntercept
+	case abi.ImportAcceptBinary:
+		return func(i *instance, _ []uint64) { i.declared.acceptBinary = true }
+	case abi.ImportLog:
+		return (*instance).importLog
+	case abi.ImportConfigGet:
+		return (*instance).importConfigGet
+	}
+	panic(fmt.Sprintf("BUG: wasm: import %s has no implementation", id))
 }
 
 func (i *instance) broken(argument, rule string) {
-	panic(&ContractError{Phase: i.current.phase, Import: i.current.importing.String(), Argument: argument, Rule: rule})
+	panic(&ContractError{Phase: i.current.phase, Import: i.current.importing, Argument: argument, Rule: rule})
 }
 
 func (i *instance) exceeded(limit, detail string) {
@@ -72,22 +78,47 @@ func (i *instance) importReply(args []uint64) {
 	if c.reply.Status != "" {
 		i.broken("", "it was called before in this callback; one reply is allowed")
 	}
-	status := phx.StatusOK
-	switch n := api.DecodeU32(args[0]); n {
+	status := i.replyStatus(args[0])
+	c.reply = channel.Reply{Status: status, Payload: i.payload(args[1:], false)}
+}
+
+func (i *instance) replyStatus(arg uint64) phx.Status {
+	switch n := api.DecodeU32(arg); n {
 	case abi.ReplyOK:
 	case abi.ReplyError:
-		status = phx.StatusError
+		return phx.StatusError
 	default:
 		i.broken("status", fmt.Sprintf("0 (ok) or 1 (error) is allowed, not %d", n))
 	}
-	c.reply = channel.Reply{Status: status, Payload: i.payload(args[1:], false)}
+	return phx.StatusOK
+}
+
+func (i *instance) importReplyTo(args []uint64) {
+	status := i.replyStatus(args[1])
+	i.effect(channel.ReplyTo(api.DecodeU32(args[0]), status, i.payload(args[2:], false)))
 }
 
 // send is push and the broadcasts: event, payload, flags.
 func (i *instance) send(effect func(string, phx.Payload) channel.Effect, args []uint64) {
-	event := i.eventName(args)
+	event := i.sendable(i.name("event_ptr", args))
 	payload := i.payload(args[2:], true)
 	i.effect(effect(event, payload))
+}
+
+func (i *instance) importBroadcastTo(args []uint64) {
+	topic := i.name("topic_ptr", args)
+	event := i.sendable(i.name("event_ptr", args[2:]))
+	i.effect(channel.BroadcastTo(topic, event, i.payload(args[4:], true)))
+}
+
+func (i *instance) importSendAfter(args []uint64) {
+	delay := api.DecodeU32(args[1])
+	if delay > abi.MaxDelayMS {
+		i.broken("delay_ms", fmt.Sprintf("%d ms are longer than %d, a day", delay, abi.MaxDelayMS))
+	}
+	event := i.sendable(i.ownName("event_ptr", args[2:]))
+	payload := i.payload(args[4:], true)
+	i.effect(channel.SendAfter(api.DecodeU32(args[0]), time.Duration(delay)*time.Millisecond, event, payload))
 }
 
 func (i *instance) importAssign(args []uint64) {
@@ -100,7 +131,7 @@ func (i *instance) importAssign(args []uint64) {
 }
 
 func (i *instance) importIntercept(args []uint64) {
-	event := i.eventName(args)
+	event := i.sendable(i.name("event_ptr", args))
 	d := &i.declared
 	if d.intercepts == nil {
 		d.intercepts = make(map[string]struct{})
@@ -116,7 +147,7 @@ func (i *instance) importLog(args []uint64) {
 }
 
 func (i *instance) importConfigGet(args []uint64) {
-	key := i.name("key_ptr", args[0], args[1])
+	key := i.name("key_ptr", args)
 	room := i.read("buf", args[2], args[3])
 	value, ok := i.plugin.settings[key]
 	if !ok {
@@ -156,12 +187,29 @@ func (i *instance) read(argument string, ptr, length uint64) []byte {
 	return data
 }
 
-// name reads a name: that of an event or of a setting.
-func (i *instance) name(argument string, ptr, length uint64) string {
-	data := i.read(argument, ptr, length)
-	if ev := i.current.ev; ev != nil && ev.Event == string(data) && ev.Event != "" {
-		return ev.Event // checked when it came in, and no copy
+// name reads a name: that of a topic, an event or a setting. If it is the
+// event's own, which was checked when it came in, there is no copy.
+func (i *instance) name(argument string, args []uint64) string {
+	data := i.read(argument, args[0], args[1])
+	// In upgrade the event is the old version's name, which has other rules.
+	if ev := i.current.ev; ev != nil && len(data) > 0 && i.current.phase != abi.PhaseUpgrade {
+		if string(data) == ev.Event {
+			return ev.Event
+		}
+		if string(data) == ev.Topic {
+			return ev.Topic
+		}
 	}
+	return i.checkName(argument, data)
+}
+
+// ownName reads a name that is kept for longer than the effects of one call: the
+// event's own may be a part of the client's frame, all of which it would keep.
+func (i *instance) ownName(argument string, args []uint64) string {
+	return i.checkName(argument, i.read(argument, args[0], args[1]))
+}
+
+func (i *instance) checkName(argument string, data []byte) string {
 	name := string(data[:min(len(data), abi.MaxName+1)])
 	if err := phx.CheckName(name); err != nil {
 		i.broken(argument, err.Error())
@@ -169,13 +217,12 @@ func (i *instance) name(argument string, ptr, length uint64) string {
 	return name
 }
 
-// eventName reads the name of an event that the guest sends or intercepts.
-func (i *instance) eventName(args []uint64) string {
-	name := i.name("event_ptr", args[0], args[1])
-	if abi.IsReservedEvent(name) {
-		i.broken("event_ptr", fmt.Sprintf("the event %s belongs to the host", name))
+// sendable checks the name of an event that the guest sends or intercepts.
+func (i *instance) sendable(event string) string {
+	if abi.IsReservedEvent(event) {
+		i.broken("event_ptr", fmt.Sprintf("the event %s belongs to the host", event))
 	}
-	return name
+	return event
 }
 
 // payload reads ptr, len, flags. If the bytes are those of the event itself, the

@@ -2,9 +2,11 @@ package wasm
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -19,17 +21,14 @@ func opOf(t testing.TB, f abi.Func) uint32 {
 		abi.ImportReply: opReply, abi.ImportPush: opPush, abi.ImportBroadcast: opBroadcast, abi.ImportBroadcastFrom: opBroadcastFrom,
 		abi.ImportAssign: opAssign, abi.ImportIntercept: opIntercept, abi.ImportAcceptBinary: opAcceptBinary,
 		abi.ImportLog: opLog, abi.ImportConfigGet: opConfigGet,
+		abi.ImportReplyTo: opReplyTo, abi.ImportBroadcastTo: opBroadcastTo, abi.ImportSendAfter: opSendAfter, abi.ImportCancel: opCancel,
+		abi.ImportSubscribe: opSubscribe, abi.ImportUnsubscribe: opUnsubscribe,
 	}
 	op, ok := ops[f.ID]
 	if !ok {
 		t.Fatalf("the puppet has no op for %s: add one", f.Name)
 	}
 	return op
-}
-
-// servedImports are those that do something.
-func servedImports() []abi.Func {
-	return slices.DeleteFunc(abi.Imports(), func(f abi.Func) bool { return unserved().Has(f.ID) })
 }
 
 // goodCall calls an import in a way that breaks no rule. Where at is not
@@ -70,14 +69,17 @@ func wantContract(t *testing.T, err error, phase abi.Phase, imported, argument, 
 	}
 }
 
-var callbackPhases = []abi.Phase{abi.PhaseJoin, abi.PhaseLeave, abi.PhaseHandleIn, abi.PhaseHandleOut}
+// callbackPhases are those of all callbacks.
+func callbackPhases() []abi.Phase {
+	return slices.DeleteFunc(abi.Phases(), func(p abi.Phase) bool { return p == abi.PhaseSetup || p == abi.PhaseInit })
+}
 
 // TestImportsByPhase tries every import in every callback: what is not in the
 // callback's row breaks the contract.
 func TestImportsByPhase(t *testing.T) {
 	p := served(t, "puppet", Limits{LogLines: 1000})
-	for _, phase := range callbackPhases {
-		for _, f := range servedImports() {
+	for _, phase := range callbackPhases() {
+		for _, f := range abi.Imports() {
 			t.Run(phase.String()+"/"+f.Name, func(t *testing.T) {
 				ev := scripted(t, abi.StatusOK, goodCall(t, f, -1))
 				res, err := p.enter(phase, ev)
@@ -95,6 +97,22 @@ func TestImportsByPhase(t *testing.T) {
 	}
 }
 
+// TestImportsInInit tries every import in ch_init: what the row has not got
+// refuses the module.
+func TestImportsInInit(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	for _, f := range abi.Imports() {
+		m := Module{Name: "puppet", Binary: guest(t, "served/puppet"), Settings: map[string]string{"init": string(program(abi.StatusOK, goodCall(t, f, -1)))}}
+		if abi.Row(abi.PhaseInit).Imports.Has(f.ID) {
+			if _, err := e.Compile(t.Context(), m); err != nil {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+			continue
+		}
+		wantFaults(t, refusal(t, e, m), []string{"the trial instance failed: wasm: contract broken in ch_init: " + f.Name + ": it may not be called in ch_init"})
+	}
+}
+
 // TestStatusesByPhase returns every number near those that mean something from
 // every callback.
 func TestStatusesByPhase(t *testing.T) {
@@ -103,10 +121,16 @@ func TestStatusesByPhase(t *testing.T) {
 	for s := abi.Status(0); s < 8; s++ {
 		numbers = append(numbers, s)
 	}
-	push := step{opPush, text("new:msg"), text("{}"), 0}
-	for _, phase := range callbackPhases {
+	for _, phase := range callbackPhases() {
+		effect, effects := step{opPush, text("new:msg"), text("{}"), 0}, 1
+		switch phase {
+		case abi.PhaseConnect:
+			effect = step{opAssign, text("state")}
+		case abi.PhaseIdle:
+			effect, effects = step{opLog, 1, text("line")}, 0
+		}
 		for _, status := range numbers {
-			res, err := p.enter(phase, scripted(t, status, push))
+			res, err := p.enter(phase, scripted(t, status, effect))
 			if !abi.Row(phase).Statuses.Has(status) {
 				wantFailure(t, res, err, "ContractError", "was returned: allowed are")
 				continue
@@ -114,8 +138,11 @@ func TestStatusesByPhase(t *testing.T) {
 			if err != nil || res.Status != channel.Status(status) {
 				t.Errorf("%s returned %d: %+v, %v", phase, status, res, err)
 			}
-			carried := status != abi.StatusError && status != abi.StatusIgnore
-			if (len(res.Do) == 1) != carried {
+			want := effects
+			if status == abi.StatusError || status == abi.StatusIgnore {
+				want = 0
+			}
+			if len(res.Do) != want {
 				t.Errorf("%s returned %s: %d effects", phase, status, len(res.Do))
 			}
 		}
@@ -127,7 +154,7 @@ func TestStatusesByPhase(t *testing.T) {
 func TestPointers(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	const size = 4 * wasmPage
-	for _, f := range servedImports() {
+	for _, f := range abi.Imports() {
 		if !abi.Row(abi.PhaseHandleIn).Imports.Has(f.ID) {
 			continue // intercept: see testdata/guests/refused
 		}
@@ -183,6 +210,19 @@ func TestGrownMemory(t *testing.T) {
 	wantContract(t, err, abi.PhaseHandleIn, "reply", "ptr", "which ends at 327680")
 }
 
+// sending are all calls that send an event with a payload.
+func sending(event, payload text, flags uint32) map[string]step {
+	return map[string]step{
+		"push": {opPush, event, payload, flags}, "broadcast": {opBroadcast, event, payload, flags}, "broadcast_from": {opBroadcastFrom, event, payload, flags},
+		"broadcast_to": {opBroadcastTo, text("other"), event, payload, flags}, "send_after": {opSendAfter, 1, 10, event, payload, flags},
+	}
+}
+
+// answering are all calls that answer with a payload.
+func answering(status uint32, payload text, flags uint32) map[string]step {
+	return map[string]step{"reply": {opReply, status, payload, flags}, "reply_to": {opReplyTo, 3, status, payload, flags}}
+}
+
 func TestNames(t *testing.T) {
 	p := served(t, "puppet", Limits{Effects: 1})
 	for _, c := range []struct{ name, rule string }{
@@ -209,13 +249,26 @@ func TestNames(t *testing.T) {
 		{"PHX_close", ""},
 		{"phx", ""},
 	} {
-		for _, op := range []uint32{opPush, opBroadcast, opBroadcastFrom} {
-			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{op, text(c.name), text("{}"), 0}))
+		for name, s := range sending(text(c.name), text("{}"), 0) {
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
 			switch {
 			case c.rule != "":
-				wantContract(t, err, abi.PhaseHandleIn, []string{opPush: "push", opBroadcast: "broadcast", opBroadcastFrom: "broadcast_from"}[op], "event_ptr", c.rule)
+				wantContract(t, err, abi.PhaseHandleIn, name, "event_ptr", c.rule)
 			case err != nil || len(res.Do) != 1 || res.Do[0].Event() != c.name:
-				t.Errorf("%q: %+v, %v", c.name, res, err)
+				t.Errorf("%s %q: %+v, %v", name, c.name, res, err)
+			}
+		}
+		// No topic is the host's.
+		for name, s := range map[string]step{
+			"broadcast_to": {opBroadcastTo, text(c.name), text("e"), text("{}"), 0},
+			"subscribe":    {opSubscribe, text(c.name)}, "unsubscribe": {opUnsubscribe, text(c.name)},
+		} {
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
+			switch {
+			case c.rule != "" && !strings.Contains(c.rule, "belongs"):
+				wantContract(t, err, abi.PhaseHandleIn, name, "topic_ptr", c.rule)
+			case err != nil || len(res.Do) != 1 || res.Do[0].Topic() != c.name:
+				t.Errorf("%s %q: %+v, %v", name, c.name, res, err)
 			}
 		}
 	}
@@ -260,6 +313,12 @@ func TestJSON(t *testing.T) {
 		{"{\"a\":\"\xed\xa0\x80\"}", "UTF-8", "UTF-8"},
 		{"{\"\xc0\x80\":1}", "UTF-8", "UTF-8"},
 	} {
+		sent := func(res channel.Result) phx.Payload {
+			if len(res.Do) > 0 {
+				return res.Do[0].Payload()
+			}
+			return res.Reply.Payload
+		}
 		check := func(name, rule string, s step, payload func(channel.Result) phx.Payload) {
 			t.Helper()
 			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
@@ -279,27 +338,33 @@ func TestJSON(t *testing.T) {
 				t.Errorf("%s of %.40q sends %q", name, c.data, got.Data())
 			}
 		}
-		effect := func(res channel.Result) phx.Payload { return res.Do[0].Payload() }
-		check("push", c.object, step{opPush, text("e"), text(c.data), 0}, effect)
-		check("broadcast", c.object, step{opBroadcast, text("e"), text(c.data), 0}, effect)
-		check("broadcast_from", c.object, step{opBroadcastFrom, text("e"), text(c.data), 0}, effect)
-		check("reply", c.reply, step{opReply, 0, text(c.data), 0}, func(res channel.Result) phx.Payload { return res.Reply.Payload })
+		for name, s := range sending("e", text(c.data), 0) {
+			check(name, c.object, s, sent)
+		}
+		for name, s := range answering(0, text(c.data), 0) {
+			check(name, c.reply, s, sent)
+		}
 
 		// As bytes, anything goes.
-		res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opPush, text("e"), text(c.data), 1}))
-		if err != nil || !res.Do[0].Payload().IsBinary() || string(res.Do[0].Payload().Data()) != c.data {
-			t.Errorf("%.40q as bytes: %+v, %v", c.data, res, err)
+		for name, s := range allWithPayload("e", text(c.data), 1) {
+			res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
+			if err != nil || !sent(res).IsBinary() || string(sent(res).Data()) != c.data {
+				t.Errorf("%s of %.40q as bytes: %+v, %v", name, c.data, res, err)
+			}
 		}
 	}
+}
+
+func allWithPayload(event, payload text, flags uint32) map[string]step {
+	all := sending(event, payload, flags)
+	maps.Copy(all, answering(0, payload, flags))
+	return all
 }
 
 func TestFlags(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	for _, flags := range []uint32{2, 3, 4, 1 << 8, 1 << 31, 0xffffffff} {
-		for name, s := range map[string]step{
-			"reply": {opReply, 0, text("{}"), flags}, "push": {opPush, text("e"), text("{}"), flags},
-			"broadcast": {opBroadcast, text("e"), text("{}"), flags}, "broadcast_from": {opBroadcastFrom, text("e"), text("{}"), flags},
-		} {
+		for name, s := range allWithPayload("e", "{}", flags) {
 			_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
 			wantContract(t, err, abi.PhaseHandleIn, name, "flags", "only the bit 1 (binary) is defined")
 		}
@@ -309,8 +374,10 @@ func TestFlags(t *testing.T) {
 func TestReply(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	for _, status := range []uint32{2, 3, 256, 0xffffffff} {
-		_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opReply, status, text("{}"), 0}))
-		wantContract(t, err, abi.PhaseHandleIn, "reply", "status", "0 (ok) or 1 (error) is allowed")
+		for name, s := range answering(status, "{}", 0) {
+			_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, s))
+			wantContract(t, err, abi.PhaseHandleIn, name, "status", "0 (ok) or 1 (error) is allowed")
+		}
 	}
 	ok, no := step{opReply, 0, text(`{"n":1}`), 0}, step{opReply, 1, text(`{"n":2}`), 0}
 	for _, twice := range [][]step{{ok, ok}, {ok, no}, {no, ok}, {ok, {opPush, text("e"), text("{}"), 0}, no}} {
@@ -318,7 +385,7 @@ func TestReply(t *testing.T) {
 		wantContract(t, err, abi.PhaseHandleIn, "reply", "", "it was called before in this callback")
 		wantFailure(t, res, err, "ContractError", "reply")
 	}
-	// In join the two statuses agree, elsewhere they have nothing to do with each other.
+	// In join and connect the two statuses agree, elsewhere they have nothing to do with each other.
 	for _, c := range []struct {
 		phase  abi.Phase
 		status abi.Status
@@ -332,6 +399,10 @@ func TestReply(t *testing.T) {
 		{abi.PhaseJoin, abi.StatusError, ok, "", true},
 		{abi.PhaseJoin, abi.StatusIgnore, ok, "", false},
 		{abi.PhaseJoin, abi.StatusIgnore, no, "", false},
+		{abi.PhaseConnect, abi.StatusOK, ok, phx.StatusOK, false},
+		{abi.PhaseConnect, abi.StatusOK, no, "", true},
+		{abi.PhaseConnect, abi.StatusError, no, phx.StatusError, false},
+		{abi.PhaseConnect, abi.StatusError, ok, "", true},
 		{abi.PhaseHandleIn, abi.StatusOK, no, phx.StatusError, false},
 		{abi.PhaseHandleIn, abi.StatusStop, no, phx.StatusError, false},
 		{abi.PhaseHandleIn, abi.StatusError, ok, "", false},
@@ -356,6 +427,13 @@ func TestEffectsInOrder(t *testing.T) {
 		step{opPush, text("b"), text("\x00\xff"), 1},
 		step{opBroadcast, text("c"), 0, 0, 0},
 		step{opAssign, 0, 0},
+		step{opSendAfter, 0xffffffff, 9, text("tick"), text(`{"n":2}`), 0},
+		step{opReplyTo, 0xfffffffe, 1, text("null"), 0},
+		step{opSubscribe, text("news")},
+		step{opCancel, 0x80000000},
+		step{opBroadcastTo, text("räume"), text("d"), text("\xff"), 1},
+		step{opUnsubscribe, text("news")},
+		step{opSendAfter, 0, 86_400_000, text("late"), 0, 0, 1},
 		step{opAssign, text("last")},
 	))
 	if err != nil {
@@ -363,7 +441,11 @@ func TestEffectsInOrder(t *testing.T) {
 	}
 	want := []channel.Effect{
 		channel.BroadcastFrom("a", channeltest.Object(`{"n":1}`)), channel.Assign([]byte("first")), channel.Push("b", phx.Bytes([]byte("\x00\xff"))),
-		channel.Broadcast("c", phx.Payload{}), channel.Assign(nil), channel.Assign([]byte("last")),
+		channel.Broadcast("c", phx.Payload{}), channel.Assign(nil),
+		channel.SendAfter(1<<32-1, 10*time.Millisecond, "tick", channeltest.Object(`{"n":2}`)), channel.ReplyTo(1<<32-2, phx.StatusError, channeltest.JSON("null")),
+		channel.Subscribe("news"), channel.Cancel(1 << 31), channel.BroadcastTo("räume", "d", phx.Bytes([]byte("\xff"))), channel.Unsubscribe("news"),
+		channel.SendAfter(0, 24*time.Hour, "late", phx.Bytes(nil)),
+		channel.Assign([]byte("last")),
 	}
 	if len(res.Do) != len(want) {
 		t.Fatalf("%d effects, want %d", len(res.Do), len(want))
@@ -371,8 +453,9 @@ func TestEffectsInOrder(t *testing.T) {
 	for i, got := range res.Do {
 		w := want[i]
 		if got.Kind() != w.Kind() || got.Event() != w.Event() || string(got.Assigns()) != string(w.Assigns()) ||
-			got.Payload().IsBinary() != w.Payload().IsBinary() || string(got.Payload().Data()) != string(w.Payload().Data()) {
-			t.Errorf("effect %d is %s %q %q %q", i, got.Kind(), got.Event(), got.Payload().Data(), got.Assigns())
+			got.Payload().IsBinary() != w.Payload().IsBinary() || string(got.Payload().Data()) != string(w.Payload().Data()) ||
+			got.Topic() != w.Topic() || got.Key() != w.Key() || got.Delay() != w.Delay() || got.Ref() != w.Ref() || got.Status() != w.Status() {
+			t.Errorf("effect %d is %s %q %q %q, %+v", i, got.Kind(), got.Event(), got.Payload().Data(), got.Assigns(), got)
 		}
 	}
 	if res.Reply.Status != phx.StatusError || string(res.Reply.Payload.Data()) != "[]" {
@@ -393,6 +476,33 @@ func TestEffectsAreCopies(t *testing.T) {
 	p.memory(t, 0, 4, put('3')) // the next call on the same instance
 	if string(res.Reply.Payload.Data()) != "1111" || string(res.Do[1].Payload().Data()) != "1111" {
 		t.Errorf("the next call changed %+v", res)
+	}
+}
+
+// TestDelay: a timer may be as long as a day, and is at least as long as the
+// shortest.
+func TestDelay(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	for _, c := range []struct {
+		ms   uint32
+		want time.Duration // 0: refused
+	}{
+		{0, abi.MinDelayMS * time.Millisecond},
+		{9, 10 * time.Millisecond},
+		{10, 10 * time.Millisecond},
+		{11, 11 * time.Millisecond},
+		{abi.MaxDelayMS, 24 * time.Hour},
+		{abi.MaxDelayMS + 1, 0},
+		{1 << 31, 0},
+		{1<<32 - 1, 0}, // no number below zero
+	} {
+		res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opSendAfter, 1, c.ms, text("e"), text("{}"), 0}))
+		switch {
+		case c.want == 0:
+			wantContract(t, err, abi.PhaseHandleIn, "send_after", "delay_ms", "are longer than 86400000, a day")
+		case err != nil || res.Do[0].Delay() != c.want:
+			t.Errorf("%d ms: %+v, %v", c.ms, res, err)
+		}
 	}
 }
 
@@ -417,6 +527,19 @@ func TestLimits(t *testing.T) {
 		{"a byte too many", "too_many_effects", []step{push(500), push(501)}},
 		{"the reply counts", "too_many_effects", []step{push(500), {opReply, 0, bytesOf(501), 1}}},
 		{"assigns count", "too_many_effects", []step{push(600), push(399), {opAssign, bytesOf(2)}}},
+		{"each is an effect", "", []step{{opSubscribe, text("t")}, {opCancel, 1}, {opUnsubscribe, text("t")}, {opReply, 0, text("{}"), 0}}},
+		{"a subscription is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opSubscribe, text("t")}}},
+		{"its end is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opUnsubscribe, text("t")}}},
+		{"a cancelled timer is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opCancel, 1}}},
+		{"a timer is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opSendAfter, 1, 10, text("e"), text(""), 1}}},
+		{"a later reply is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opReplyTo, 1, 0, text(""), 1}}},
+		{"a broadcast elsewhere is an effect", "too_many_effects", []step{push(0), push(0), push(0), {opBroadcastTo, text("t"), text("e"), text(""), 1}}},
+		{"a timer's payload counts", "too_many_effects", []step{push(500), {opSendAfter, 1, 10, text("e"), bytesOf(501), 1}}},
+		{"a later reply counts", "too_many_effects", []step{push(500), {opReplyTo, 1, 0, bytesOf(501), 1}}},
+		{"a broadcast elsewhere counts", "too_many_effects", []step{push(500), {opBroadcastTo, text("t"), text("e"), bytesOf(501), 1}}},
+		{"a timer's payload too large", "payload_too_large", []step{{opSendAfter, 1, 10, text("e"), bytesOf(601), 1}}},
+		{"a later reply too large", "payload_too_large", []step{{opReplyTo, 1, 0, bytesOf(601), 1}}},
+		{"a broadcast elsewhere too large", "payload_too_large", []step{{opBroadcastTo, text("t"), text("e"), bytesOf(601), 1}}},
 		{"the largest assigns", "", []step{{opAssign, bytesOf(100)}}},
 		{"assigns too large", "assigns_too_large", []step{{opAssign, bytesOf(101)}}},
 	} {

@@ -1,12 +1,9 @@
 package wasm
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -27,8 +24,12 @@ type instance struct {
 	funcs    [abi.PhaseIdle + 1]api.Function // by phase; nil where there is no such callback
 	declared declaration
 	clock    clock
+	random   random
 	stdout   *lineWriter
 	healthy  bool
+
+	served bool // since ch_idle was called
+	rested int  // for how many rounds of Engine.Run it has been idle
 
 	region     uint32 // 8-aligned address of the region that events are written to
 	regionSize uint32
@@ -39,7 +40,7 @@ type instance struct {
 // call is what a callback that is running has been given and has asked for.
 type call struct {
 	phase     abi.Phase
-	importing abi.Import // the import that is running
+	importing string // the import that is running
 	rule      *abi.Rule
 	ev        *channel.Event
 	effects   []channel.Effect
@@ -70,13 +71,12 @@ func phaseRules() *rules {
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 	i := &instance{plugin: p, stdout: &lineWriter{log: p.log}}
-	i.clock.start(p.engine.now())
 	config := i.clock.configure(wazero.NewModuleConfig()).
 		WithName(""). // a name would let other modules import from this one
 		WithStartFunctions().
 		WithEnv("GOMEMLIMIT", fmt.Sprint(p.limits.Memory/4*3)).
 		WithStdout(i.stdout).WithStderr(i.stdout).
-		WithRandSource(newRandom())
+		WithRandSource(&i.random)
 	module, err := p.code.runtime.InstantiateModule(ctx, p.code.module, config)
 	if err != nil {
 		return nil, fmt.Errorf("instantiate: %w", err)
@@ -208,7 +208,7 @@ func (i *instance) makeRoom(ctx context.Context, need int) (bool, error) {
 
 // call runs a callback and returns what it decided and asked for.
 func (i *instance) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
-	i.clock.start(ev.Now)
+	i.served = true
 	ok, err := i.write(ctx, phase, ev)
 	if err != nil {
 		return channel.Result{}, err
@@ -223,13 +223,25 @@ func (i *instance) call(ctx context.Context, phase abi.Phase, ev *channel.Event)
 		return channel.Result{}, err
 	}
 	switch {
-	case status == abi.StatusError && phase == abi.PhaseJoin:
+	case status == abi.StatusError && admits(phase):
 		return channel.Result{Status: channel.StatusError, Reply: c.reply}, nil
 	case status == abi.StatusError, status == abi.StatusIgnore:
 		return channel.Result{Status: channel.Status(status)}, nil
 	}
 	return channel.Result{Status: channel.Status(status), Do: c.effects, Reply: c.reply}, nil
 }
+
+// idle calls ch_idle.
+func (i *instance) idle(ctx context.Context) error {
+	i.served = false
+	_, err := i.enter(ctx, abi.PhaseIdle, nil)
+	i.current = call{}
+	return err
+}
+
+// admits tells whether a callback decides about somebody who asks to come in: then
+// its reply is the reason of its status.
+func admits(phase abi.Phase) bool { return phase == abi.PhaseJoin || phase == abi.PhaseConnect }
 
 // enter calls the function of a phase and checks its status.
 func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event) (abi.Status, error) {
@@ -243,9 +255,9 @@ func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event
 	switch replied := i.current.reply.Status; {
 	case !i.current.rule.Statuses.Has(status):
 		rule = fmt.Sprintf("status %d was returned: allowed are %v", status, i.current.rule.Statuses.List())
-	case phase == abi.PhaseJoin && status == abi.StatusOK && replied == phx.StatusError:
+	case admits(phase) && status == abi.StatusOK && replied == phx.StatusError:
 		rule = "OK was returned after a reply of status 1: the two must agree"
-	case phase == abi.PhaseJoin && status == abi.StatusError && replied == phx.StatusOK:
+	case admits(phase) && status == abi.StatusError && replied == phx.StatusOK:
 		rule = "ERROR was returned after a reply of status 0: the two must agree"
 	}
 	if rule != "" {
@@ -255,9 +267,17 @@ func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event
 	return status, nil
 }
 
-// run enters the guest. After an error the instance must not be used again.
+// run enters the guest, with a clock and a randomness that begin anew. After an
+// error the instance must not be used again.
 func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, f api.Function, stack []uint64) error {
 	i.current = call{phase: phase, rule: &i.plugin.rules[phase], ev: ev}
+	if ev != nil {
+		i.clock.start(ev.Now)
+		i.random.start(ev.Seed)
+	} else {
+		i.clock.start(i.plugin.engine.now())
+		i.random.start(0)
+	}
 	caller := ctx
 	if closeOnContextDone {
 		var cancel context.CancelFunc
@@ -294,93 +314,4 @@ func (i *instance) usable() bool { return i.healthy && !i.module.IsClosed() }
 func (i *instance) destroy() {
 	i.healthy = false
 	_ = i.module.Close(context.Background()) // closing a module releases memory; it cannot fail
-}
-
-// write puts the event struct and what it points to into the guest's region. It
-// is false if the guest has no room.
-func (i *instance) write(ctx context.Context, phase abi.Phase, ev *channel.Event) (bool, error) {
-	payload := ev.Payload.Data()
-	if phase == abi.PhaseLeave {
-		payload = nil
-	}
-	need := abi.EventSize + len(ev.Topic) + len(ev.Event) + len(payload) + len(ev.Assigns) + len(ev.SocketAssigns)
-	if uint32(need) > i.regionSize {
-		if ok, err := i.makeRoom(ctx, need); err != nil || !ok {
-			return false, err
-		}
-	}
-	region, ok := i.memory.Read(i.region, uint32(need))
-	if !ok {
-		i.healthy = false
-		return false, &ContractError{Phase: phase, Rule: "the region of ch_buffer is no longer in the memory"}
-	}
-	var flags, ref uint32
-	if ev.Payload.IsBinary() {
-		flags |= abi.FlagBinary
-	}
-	if ev.WantsReply {
-		flags |= abi.FlagWantsReply
-		ref = 1
-	}
-	if ev.Self {
-		flags |= abi.FlagSelf
-	}
-	le := binary.LittleEndian
-	le.PutUint32(region[abi.OffsetSize:], abi.EventSize)
-	le.PutUint32(region[abi.OffsetFlags:], flags)
-	at := uint32(abi.EventSize)
-	put := func(offset, n int) []byte {
-		le.PutUint32(region[offset:], i.region+at)
-		le.PutUint32(region[offset+4:], uint32(n))
-		room := region[at : at+uint32(n)]
-		at += uint32(n)
-		return room
-	}
-	copy(put(abi.OffsetTopic, len(ev.Topic)), ev.Topic)
-	copy(put(abi.OffsetEvent, len(ev.Event)), ev.Event)
-	copy(put(abi.OffsetPayload, len(payload)), payload)
-	copy(put(abi.OffsetAssigns, len(ev.Assigns)), ev.Assigns)
-	copy(put(abi.OffsetSocketAssigns, len(ev.SocketAssigns)), ev.SocketAssigns)
-	le.PutUint64(region[abi.OffsetNowMS:], uint64(ev.Now.UnixMilli()))
-	le.PutUint64(region[abi.OffsetChannel:], ev.Channel)
-	le.PutUint32(region[abi.OffsetKind:], uint32(ev.Leave))
-	le.PutUint32(region[abi.OffsetRef:], ref)
-	return true, nil
-}
-
-// sameBytes compares what the guest hands over with the host's own copy of the
-// event's payload: the guest's memory proves nothing.
-func (c *call) sameBytes(data []byte) bool {
-	return c.ev != nil && len(data) == c.ev.Payload.Len() && bytes.Equal(data, c.ev.Payload.Data())
-}
-
-// clock is the guest's: it starts at the event's time and advances only by what
-// the guest sleeps, which takes no time.
-type clock struct {
-	now      time.Time
-	slept    time.Duration
-	lastMono int64
-}
-
-func (c *clock) start(now time.Time) { c.now, c.slept = now, 0 }
-
-func (c *clock) time() time.Time { return c.now.Add(c.slept) }
-
-func (c *clock) configure(config wazero.ModuleConfig) wazero.ModuleConfig {
-	return config.
-		WithWalltime(func() (int64, int32) {
-			t := c.time()
-			return t.Unix(), int32(t.Nanosecond())
-		}, sys.ClockResolution(time.Millisecond)).
-		WithNanotime(func() int64 {
-			// The host's clock may be set back; a monotonic clock may not.
-			c.lastMono = max(c.lastMono, c.time().UnixNano())
-			return c.lastMono
-		}, sys.ClockResolution(time.Millisecond)).
-		WithNanosleep(func(ns int64) {
-			c.slept += time.Duration(max(ns, 0))
-			if c.slept > maxSleep || c.slept < 0 {
-				panic(&LimitError{Limit: "sleep", Detail: fmt.Sprintf("a callback may sleep %v in all", maxSleep)})
-			}
-		})
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/quick"
 	"time"
+	"unsafe"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -25,9 +26,8 @@ import (
 func TestEventStruct(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	const all = 512
-	sendBack := program(abi.StatusOK, step{opReply, 0, puppetEvent, all, abi.PayloadBinary})
 	full := channel.Event{
-		Topic: "räume:1", Event: "new:msg", Payload: channeltest.Object(`{"body":"☃"}`), Assigns: sendBack, SocketAssigns: []byte(`{"sub":"jo"}`),
+		Topic: "räume:1", Event: "new:msg", Payload: channeltest.Object(`{"body":"☃"}`), SocketAssigns: []byte(`{"sub":"jo"}`),
 		Now: time.UnixMilli(1_767_225_600_123).Add(999 * time.Microsecond), Channel: 1<<53 - 1,
 	}
 	with := func(f func(*channel.Event)) *channel.Event {
@@ -42,43 +42,50 @@ func TestEventStruct(t *testing.T) {
 		flags, kind, ref uint32
 		payload          string
 	}{
-		{"handle_in", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.WantsReply = true }), abi.FlagWantsReply, 0, 1, `{"body":"☃"}`},
+		{"handle_in", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.WantsReply, ev.Ref = true, 1<<32-1 }), abi.FlagWantsReply, 0, 1<<32 - 1, `{"body":"☃"}`},
 		{"no reply", abi.PhaseHandleIn, with(func(*channel.Event) {}), 0, 0, 0, `{"body":"☃"}`},
-		{"join", abi.PhaseJoin, with(func(ev *channel.Event) { ev.Event, ev.WantsReply = "", true }), abi.FlagWantsReply, 0, 1, `{"body":"☃"}`},
+		{"join", abi.PhaseJoin, with(func(ev *channel.Event) { ev.Event, ev.WantsReply, ev.Ref = "", true, 1 }), abi.FlagWantsReply, 0, 1, `{"body":"☃"}`},
 		{"no params", abi.PhaseJoin, with(func(ev *channel.Event) { ev.Payload = phx.Payload{} }), 0, 0, 0, "{}"},
 		{"binary", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Payload = phx.Bytes([]byte("\x00\xff")) }), abi.FlagBinary, 0, 0, "\x00\xff"},
 		{"no bytes", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Payload = phx.Bytes(nil) }), abi.FlagBinary, 0, 0, ""},
 		{"no socket assigns", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.SocketAssigns = nil }), 0, 0, 0, `{"body":"☃"}`},
 		{"before 1970", abi.PhaseHandleIn, with(func(ev *channel.Event) { ev.Now = time.UnixMilli(-5) }), 0, 0, 0, `{"body":"☃"}`},
+		{"handle_out", abi.PhaseHandleOut, with(func(ev *channel.Event) { ev.Self = true }), abi.FlagSelf, 0, 0, `{"body":"☃"}`},
+		{"timer", abi.PhaseHandleInfo, with(func(ev *channel.Event) { ev.Info, ev.Ref = channel.InfoTimer, 9 }), 0, uint32(abi.InfoTimer), 9, `{"body":"☃"}`},
+		{"broadcast", abi.PhaseHandleInfo, with(func(ev *channel.Event) { ev.Info, ev.Topic = channel.InfoBroadcast, "news" }), 0, uint32(abi.InfoBroadcast), 0, `{"body":"☃"}`},
+		{"upgrade", abi.PhaseUpgrade, with(func(ev *channel.Event) { ev.Event, ev.Payload = "foods@6", phx.Payload{} }), 0, 0, 0, ""},
+		{"connect", abi.PhaseConnect, with(func(ev *channel.Event) { ev.Topic, ev.Event, ev.Channel = "", "", 0 }), 0, 0, 0, `{"body":"☃"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			res, err := p.enter(c.phase, c.ev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkEvent(t, res.Reply.Payload.Data(), c.ev, c.flags, c.kind, c.ref, c.payload)
+			memory := sentBack(t, p, c.phase, c.ev, puppetEvent, all)
+			checkEvent(t, memory, c.ev, c.flags, c.kind, c.ref, c.payload)
 		})
 	}
-	t.Run("handle_out", func(t *testing.T) {
-		ev := with(func(ev *channel.Event) { ev.Self = true })
-		ev.Assigns = program(abi.StatusPass, step{opPush, text("e"), puppetEvent, all, abi.PayloadBinary})
-		res, err := p.enter(abi.PhaseHandleOut, ev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkEvent(t, res.Do[0].Payload().Data(), ev, abi.FlagSelf, 0, 0, `{"body":"☃"}`)
-	})
 	for kind := channel.LeaveLeft; kind <= channel.LeaveKicked; kind++ {
 		t.Run(fmt.Sprintf("leave %s", abi.LeaveKind(kind)), func(t *testing.T) {
 			ev := with(func(ev *channel.Event) { ev.Event, ev.Payload, ev.Leave = "", phx.Payload{}, kind })
-			ev.Assigns = program(abi.StatusOK, step{opPush, text("e"), puppetEvent, all, abi.PayloadBinary})
-			res, err := p.enter(abi.PhaseLeave, ev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkEvent(t, res.Do[0].Payload().Data(), ev, 0, uint32(kind), 0, "")
+			checkEvent(t, sentBack(t, p, abi.PhaseLeave, ev, puppetEvent, all), ev, 0, uint32(kind), 0, "")
 		})
 	}
+}
+
+// sentBack is what the puppet finds at an address during a callback: it sends it
+// in whatever way the callback has.
+func sentBack(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Event, at, n int) []byte {
+	t.Helper()
+	if abi.Row(phase).Imports.Has(abi.ImportPush) {
+		ev.Assigns = program(abi.StatusOK, step{opPush, text("e"), at, n, abi.PayloadBinary})
+	} else {
+		ev.Assigns = program(abi.StatusOK, step{opReply, 0, at, n, abi.PayloadBinary})
+	}
+	res, err := p.enter(phase, ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Do) > 0 {
+		return res.Do[0].Payload().Data()
+	}
+	return res.Reply.Payload.Data()
 }
 
 // checkEvent compares memory from the event's address on with what should be there.
@@ -159,15 +166,53 @@ func TestPassingOn(t *testing.T) {
 			}
 		})
 	}
+}
 
-	t.Run("the event's name", func(t *testing.T) {
-		ev := event("{}")
-		ev.Assigns = program(abi.StatusOK, step{opPush, puppetEvent + abi.EventSize + len(ev.Topic), len(ev.Event), 0, 0, 0})
+// TestPassingOnNames: the event's own names need no copy, except where they are
+// kept: they may be a part of the client's frame.
+func TestPassingOnNames(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	ev := event("{}")
+	topic := []any{puppetEvent + abi.EventSize, len(ev.Topic)}
+	name := []any{puppetEvent + abi.EventSize + len(ev.Topic), len(ev.Event)}
+	call := func(op uint32, args ...[]any) step {
+		return append(step{op}, slices.Concat(args...)...)
+	}
+	for _, c := range []struct {
+		step                 step
+		topic, event, shared bool
+	}{
+		{call(opPush, name, []any{0, 0, 0}), false, true, true},
+		{call(opBroadcast, topic, []any{0, 0, 0}), false, false, true},
+		{call(opBroadcastTo, topic, name, []any{0, 0, 0}), true, true, true},
+		{call(opBroadcastTo, name, name, []any{0, 0, 0}), true, true, true},
+		{call(opUnsubscribe, name), true, false, true},
+		{call(opSubscribe, topic), true, false, false},
+		{call(opSubscribe, name), true, false, false},
+		{call(opSendAfter, []any{1, 10}, name, []any{0, 0, 0}), false, true, false},
+	} {
+		ev.Assigns = program(abi.StatusOK, c.step)
 		res, err := p.enter(abi.PhaseHandleIn, ev)
-		if err != nil || res.Do[0].Event() != "new:msg" {
-			t.Errorf("got %+v, %v", res, err)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		e := res.Do[0]
+		own := func(s string) bool {
+			return unsafe.StringData(s) == unsafe.StringData(ev.Topic) || unsafe.StringData(s) == unsafe.StringData(ev.Event)
+		}
+		if c.topic && (e.Topic() != ev.Topic && e.Topic() != ev.Event || own(e.Topic()) != c.shared) {
+			t.Errorf("%s: the topic is %q, the event's own: %v", e.Kind(), e.Topic(), own(e.Topic()))
+		}
+		if c.event && (e.Event() != ev.Event || own(e.Event()) != c.shared) {
+			t.Errorf("%s: the event is %q, its own: %v", e.Kind(), e.Event(), own(e.Event()))
+		}
+	}
+
+	// In upgrade the event is the name of a version, which need not be a name.
+	ev.Event = strings.Repeat("x", 300) + "@6"
+	ev.Assigns = program(abi.StatusOK, call(opPush, []any{name[0], len(ev.Event)}, []any{0, 0, 0}))
+	_, err := p.enter(abi.PhaseUpgrade, ev)
+	wantContract(t, err, abi.PhaseUpgrade, "push", "event_ptr", "1 to 255 bytes")
 }
 
 // TestOverwrittenEvent: the guest's memory proves nothing. What it made of the
@@ -397,7 +442,8 @@ func TestDeclarations(t *testing.T) {
 	}
 
 	all := served(t, "puppet", Limits{}).Traits()
-	every := channel.CallbackJoin | channel.CallbackLeave | channel.CallbackHandleIn | channel.CallbackHandleOut
+	every := channel.CallbackJoin | channel.CallbackLeave | channel.CallbackHandleIn | channel.CallbackHandleOut |
+		channel.CallbackHandleInfo | channel.CallbackUpgrade | channel.CallbackConnect
 	if all.Callbacks != every || all.AcceptBinary || all.Intercepts != nil {
 		t.Errorf("without ch_callbacks and ch_init the traits are %+v", all)
 	}
@@ -425,15 +471,15 @@ func TestDeclarationEqual(t *testing.T) {
 		{declaration{callbacks: is.callbacks}, false},
 		{declaration{callbacks: is.callbacks, intercepts: some()}, false},
 		{declaration{callbacks: is.callbacks, intercepts: some("a"), acceptBinary: true}, false},
+		{declaration{callbacks: is.callbacks | abi.CallbackHandleInfo, intercepts: some("a")}, false},
+		{declaration{callbacks: is.callbacks | abi.CallbackIdle, intercepts: some("a")}, false},
 	} {
-		traits := is.traits("x")
-		if got := c.d.equal(&traits); got != c.want {
+		if got := c.d.equal(&is); got != c.want {
 			t.Errorf("case %d: %v", i, got)
 		}
 	}
 	none, all := declaration{callbacks: abi.CallbackJoin, intercepts: some()}, declaration{callbacks: abi.CallbackJoin}
-	traits := all.traits("x")
-	if none.equal(&traits) {
+	if none.equal(&all) {
 		t.Error("intercepting nothing equals intercepting everything")
 	}
 }

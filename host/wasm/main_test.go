@@ -101,7 +101,7 @@ func served(t testing.TB, name string, limits Limits) *Plugin {
 func event(payload string) *channel.Event {
 	return &channel.Event{
 		Topic: "rooms:lobby", Event: "new:msg", Payload: channeltest.Object(payload), SocketAssigns: []byte("{}"),
-		Now: start(), Channel: 4711, WantsReply: true,
+		Now: start(), Channel: 4711, WantsReply: true, Ref: 7,
 	}
 }
 

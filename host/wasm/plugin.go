@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -22,8 +23,10 @@ type Plugin struct {
 	name     string
 	settings map[string]string
 	limits   Limits
+	rotate   bool
 	log      *guestLog
 	rules    *rules
+	declared declaration // what the trial instance said of itself
 	traits   channel.Traits
 
 	// slots has an element for each instance that is in use; waiting callers are
@@ -31,7 +34,7 @@ type Plugin struct {
 	slots chan struct{}
 
 	mu     sync.Mutex
-	idle   []*instance // last in, first out: the warm ones
+	idle   []*instance // the one that served last at the end
 	busy   int         // instances that serve a call or are being started
 	closed bool
 
@@ -40,7 +43,11 @@ type Plugin struct {
 	freeErr error
 }
 
-var _ channel.Handler = (*Plugin)(nil)
+var (
+	_ channel.Handler   = (*Plugin)(nil)
+	_ channel.Upgrader  = (*Plugin)(nil)
+	_ channel.Connector = (*Plugin)(nil)
+)
 
 func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	settings := maps.Clone(m.Settings)
@@ -63,6 +70,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		name:     name,
 		settings: settings,
 		limits:   limits,
+		rotate:   m.Rotate,
 		rules:    phaseRules(),
 		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
 		slots:    make(chan struct{}, limits.Instances),
@@ -77,7 +85,9 @@ func (p *Plugin) trial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.declared = inst.declared
 	p.traits = inst.declared.traits(p.name)
+	p.traits.RepliesLater = p.code.imports(abi.ImportReplyTo)
 	p.idle = append(p.idle, inst)
 	return nil
 }
@@ -105,9 +115,19 @@ func (p *Plugin) HandleOut(ctx context.Context, ev *channel.Event) (channel.Resu
 	return p.call(ctx, abi.PhaseHandleOut, ev)
 }
 
-// HandleInfo implements [channel.Handler]. No plugin's traits name it yet.
-func (p *Plugin) HandleInfo(context.Context, *channel.Event) (channel.Result, error) {
-	return channel.Result{}, nil
+// HandleInfo implements [channel.Handler].
+func (p *Plugin) HandleInfo(ctx context.Context, ev *channel.Event) (channel.Result, error) {
+	return p.call(ctx, abi.PhaseHandleInfo, ev)
+}
+
+// Upgrade implements [channel.Upgrader].
+func (p *Plugin) Upgrade(ctx context.Context, ev *channel.Event) (channel.Result, error) {
+	return p.call(ctx, abi.PhaseUpgrade, ev)
+}
+
+// Connect implements [channel.Connector].
+func (p *Plugin) Connect(ctx context.Context, ev *channel.Event) (channel.Result, error) {
+	return p.call(ctx, abi.PhaseConnect, ev)
 }
 
 // call runs one callback on one instance. The error is a [*channel.Refusal] if
@@ -137,15 +157,13 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 		return nil, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: time.Second}
 	}
 	p.busy++
-	if last := len(p.idle) - 1; last >= 0 {
-		inst := p.idle[last]
-		p.idle = p.idle[:last]
-		p.mu.Unlock()
+	inst := p.pick()
+	p.mu.Unlock()
+	if inst != nil {
 		return inst, nil
 	}
-	p.mu.Unlock()
 	inst, err := p.instantiate(ctx)
-	if err == nil && !inst.declared.equal(&p.traits) {
+	if err == nil && !inst.declared.equal(&p.declared) {
 		inst.destroy()
 		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_init has to be the same each time"}
 	}
@@ -157,6 +175,30 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 	return inst, nil
 }
 
+// pick takes an idle instance out of the pool: the one that served last, which is
+// warm, or, if they take turns, the one that has waited longest. It is nil if
+// there has to be another one. The caller holds p.mu and counts as busy.
+func (p *Plugin) pick() *instance {
+	at := len(p.idle) - 1
+	if p.rotate {
+		at = 0
+	}
+	if len(p.idle) == 0 || len(p.idle)+p.busy-1 < p.fewest() {
+		return nil
+	}
+	inst := p.idle[at]
+	p.idle = slices.Delete(p.idle, at, at+1)
+	return inst
+}
+
+// fewest is how many instances there are as soon as the plugin is in use.
+func (p *Plugin) fewest() int {
+	if p.rotate {
+		return 2
+	}
+	return 1
+}
+
 // acquire waits for a slot.
 func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 	select {
@@ -165,11 +207,12 @@ func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 	default:
 	}
 	var late <-chan time.Time
-	if phase != abi.PhaseLeave && phase != abi.PhaseHandleOut {
+	switch phase {
+	case abi.PhaseJoin, abi.PhaseHandleIn, abi.PhaseConnect:
 		// A client can be told that the plugin is busy. A leave that was not run
-		// would be lost, and a broadcast that was not delivered would have to fail
-		// the channel of a client that did nothing; they wait, and what waits is
-		// bounded by the mailboxes.
+		// would be lost, and a broadcast or a timer that was not delivered would
+		// have to fail the channel of a client that did nothing; they wait, and
+		// what waits is bounded by the mailboxes.
 		timer := time.NewTimer(p.limits.Wait)
 		defer timer.Stop()
 		late = timer.C
@@ -256,10 +299,13 @@ func (d *declaration) traits(name string) channel.Traits {
 func (d *declaration) channelCallbacks() channel.Callbacks {
 	var set channel.Callbacks
 	for bit, cb := range map[abi.Callback]channel.Callbacks{
-		abi.CallbackJoin:      channel.CallbackJoin,
-		abi.CallbackLeave:     channel.CallbackLeave,
-		abi.CallbackHandleIn:  channel.CallbackHandleIn,
-		abi.CallbackHandleOut: channel.CallbackHandleOut,
+		abi.CallbackJoin:       channel.CallbackJoin,
+		abi.CallbackLeave:      channel.CallbackLeave,
+		abi.CallbackHandleIn:   channel.CallbackHandleIn,
+		abi.CallbackHandleOut:  channel.CallbackHandleOut,
+		abi.CallbackHandleInfo: channel.CallbackHandleInfo,
+		abi.CallbackUpgrade:    channel.CallbackUpgrade,
+		abi.CallbackConnect:    channel.CallbackConnect,
 	} {
 		if d.callbacks&bit != 0 {
 			set |= cb
@@ -268,7 +314,7 @@ func (d *declaration) channelCallbacks() channel.Callbacks {
 	return set
 }
 
-func (d *declaration) equal(t *channel.Traits) bool {
-	return d.channelCallbacks() == t.Callbacks && d.acceptBinary == t.AcceptBinary &&
-		maps.Equal(d.intercepts, t.Intercepts) && (d.intercepts == nil) == (t.Intercepts == nil)
+func (d *declaration) equal(o *declaration) bool {
+	return d.callbacks == o.callbacks && d.acceptBinary == o.acceptBinary &&
+		maps.Equal(d.intercepts, o.intercepts) && (d.intercepts == nil) == (o.intercepts == nil)
 }

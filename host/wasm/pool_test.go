@@ -411,11 +411,11 @@ func TestSameModuleTwice(t *testing.T) {
 	}
 }
 
-// TestLeaveAndHandleOutWaitForAsLongAsItTakes guards that a busy pool costs no
-// leave, which runs once for every join, and no subscriber its channel: both
-// wait, while a client's own event is refused.
-func TestLeaveAndHandleOutWaitForAsLongAsItTakes(t *testing.T) {
-	for _, phase := range []abi.Phase{abi.PhaseLeave, abi.PhaseHandleOut} {
+// TestWhoWaitsForAsLongAsItTakes guards that a busy pool costs no leave, which
+// runs once for every join, no timer, no upgrade, and no subscriber its channel:
+// these wait, while those who can be told that the plugin is busy are refused.
+func TestWhoWaitsForAsLongAsItTakes(t *testing.T) {
+	for _, phase := range []abi.Phase{abi.PhaseLeave, abi.PhaseHandleOut, abi.PhaseHandleInfo, abi.PhaseUpgrade} {
 		t.Run(phase.String(), func(t *testing.T) {
 			p := served(t, "echo", Limits{Instances: 1, Wait: time.Millisecond})
 			inst, err := p.take(t.Context(), abi.PhaseHandleIn)
@@ -430,9 +430,10 @@ func TestLeaveAndHandleOutWaitForAsLongAsItTakes(t *testing.T) {
 				}
 				got <- err
 			}()
-			var refusal *channel.Refusal
-			if _, err := p.take(t.Context(), abi.PhaseHandleIn); !errors.As(err, &refusal) || refusal.Reason != phx.ReasonBusy {
-				t.Errorf("an event: %v, want busy", err)
+			for _, phase := range []abi.Phase{abi.PhaseJoin, abi.PhaseHandleIn, abi.PhaseConnect} {
+				if _, err := p.take(t.Context(), phase); !isRefusal(err, phx.ReasonBusy) {
+					t.Errorf("%s: %v, want busy", phase, err)
+				}
 			}
 			select {
 			case err := <-got:

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -39,12 +40,27 @@ const (
 	opArgsSizes
 	opRead
 	opPrestat
+	opReplyTo
+	opBroadcastTo
+	opSendAfter
+	opCancel
+	opSubscribe
+	opUnsubscribe
+	opAbort
+	opSeed
+	opTrace
+	opConsoleLog
+	opDateNow
 )
 
 const recordSize = 32
 
-// Where the puppet's region begins, and with it the event.
-const puppetEvent = 4096
+const (
+	// puppetEvent is where the puppet's region begins, and with it the event.
+	puppetEvent = 4096
+	// puppetIdle is where the puppet finds what ch_idle is to do.
+	puppetIdle = 2048
+)
 
 // step is one op of the puppet and its arguments: numbers, or a text, which
 // stands for its address and its length.
@@ -52,11 +68,19 @@ type step []any
 
 type text string
 
+// utf16Text is one argument: the address of a string of AssemblyScript.
+type utf16Text string
+
 // program makes the list that the puppet carries out; it then returns status.
 func program(status abi.Status, steps ...step) []byte {
 	le := binary.LittleEndian
-	records := make([]byte, 0, recordSize*(len(steps)+1))
-	var data []byte
+	var records, data []byte
+	end := recordSize * (len(steps) + 1)
+	for _, s := range steps {
+		if wide(s) {
+			end += recordSize
+		}
+	}
 	for _, s := range append(steps, step{opReturn, uint32(status)}) {
 		var args []uint32
 		relative := uint32(0)
@@ -68,14 +92,26 @@ func program(status abi.Status, steps ...step) []byte {
 				args = append(args, uint32(a))
 			case text:
 				relative |= 1 << len(args)
-				args = append(args, uint32(recordSize*(len(steps)+1)+len(data)), uint32(len(a)))
+				args = append(args, uint32(end+len(data)), uint32(len(a)))
 				data = append(data, a...)
+			case utf16Text:
+				relative |= 1 << len(args)
+				args = append(args, uint32(end+len(data)+4))
+				units := utf16.Encode([]rune(string(a)))
+				data = le.AppendUint32(data, uint32(2*len(units)))
+				for _, u := range units {
+					data = le.AppendUint16(data, u)
+				}
 			default:
 				panic(fmt.Sprintf("an argument of type %T", a))
 			}
 		}
 		records = le.AppendUint32(le.AppendUint32(records, s[0].(uint32)), relative)
-		for i := range 6 {
+		words := 6
+		if wide(s) {
+			words += recordSize / 4
+		}
+		for i := range words {
 			arg := uint32(0)
 			if i < len(args) {
 				arg = args[i]
@@ -86,6 +122,9 @@ func program(status abi.Status, steps ...step) []byte {
 	return append(records, data...)
 }
 
+// wide tells whether an op has seven arguments.
+func wide(s step) bool { return s[0] == opBroadcastTo || s[0] == opSendAfter }
+
 // scripted is an event that makes the puppet do something. The list is in the
 // assigns, so that the payload is the client's.
 func scripted(t testing.TB, status abi.Status, steps ...step) *channel.Event {
@@ -94,9 +133,19 @@ func scripted(t testing.TB, status abi.Status, steps ...step) *channel.Event {
 	return ev
 }
 
-// enter calls the callback of a phase.
+// enter calls the callback of a phase. In ch_idle, which is handed no event, the
+// puppet does what is in the assigns, too.
 func (p *Plugin) enter(phase abi.Phase, ev *channel.Event) (channel.Result, error) {
-	return p.call(context.Background(), phase, ev)
+	if phase != abi.PhaseIdle {
+		return p.call(context.Background(), phase, ev)
+	}
+	inst, err := p.take(context.Background(), phase)
+	if err != nil {
+		return channel.Result{}, err
+	}
+	defer p.put(inst)
+	inst.memory.Write(puppetIdle, ev.Assigns)
+	return channel.Result{}, inst.idle(context.Background())
 }
 
 // peek carries out a step and returns the result that the puppet keeps.

@@ -2,14 +2,47 @@ package wasm
 
 import (
 	crand "crypto/rand"
-	"io"
+	"encoding/binary"
+	"math"
 	"math/rand/v2"
 )
 
-// newRandom returns the source of a guest's random_get: a generator of its own,
-// so that a guest cannot drain the system's, seeded from the system's.
-func newRandom() io.Reader {
-	var seed [32]byte
-	_, _ = crand.Read(seed[:]) // documented never to fail
-	return rand.NewChaCha8(seed)
+// random is where an instance's randomness comes from: a generator of its own, so
+// that a guest cannot drain the system's, seeded for each call, so that a call
+// can be repeated. One that draws nothing pays nothing. It belongs to whoever
+// has the instance.
+type random struct {
+	seed   uint64 // 0 until one is drawn
+	seeded bool
+	source rand.ChaCha8
+}
+
+// start begins a call. With the seed 0 another one is drawn, if it is needed.
+func (r *random) start(seed uint64) { r.seed, r.seeded = seed, false }
+
+// Read implements [io.Reader].
+func (r *random) Read(p []byte) (int, error) {
+	r.prepare()
+	return r.source.Read(p)
+}
+
+// float returns a number of at least 1 and less than 2, of which all 52 bits of
+// the fraction are random: no NaN, whose bits an engine may change.
+func (r *random) float() float64 {
+	r.prepare()
+	return math.Float64frombits(1023<<52 | r.source.Uint64()>>12)
+}
+
+func (r *random) prepare() {
+	if r.seeded {
+		return
+	}
+	r.seeded = true
+	var key [32]byte
+	for r.seed == 0 {
+		_, _ = crand.Read(key[:8]) // documented never to fail
+		r.seed = binary.LittleEndian.Uint64(key[:8])
+	}
+	binary.LittleEndian.PutUint64(key[:8], r.seed)
+	r.source.Seed(key)
 }

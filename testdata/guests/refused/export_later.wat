@@ -1,5 +1,5 @@
 ;; A callback of a later version.
-;; refused: export "handle_out_batch" is not part of the contract, and names like it are reserved
+;; refused: export "handle_out_batch" is kept for a later version of the contract, this host serves 1.0
 (module
   (memory (export "memory") 1)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

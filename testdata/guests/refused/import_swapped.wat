@@ -1,5 +1,5 @@
 ;; A WASI function of the wrong module.
-;; refused: import "chhost_v1" "fd_write" is not served: "fd_write" belongs to the other module
+;; refused: import "chhost_v1" "fd_write" is not served: "fd_write" belongs to the module "wasi_snapshot_preview1"
 (module
   (import "chhost_v1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

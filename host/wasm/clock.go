@@ -1,0 +1,40 @@
+package wasm
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// clock is the guest's: it starts at the event's time and advances only by what
+// the guest sleeps, which takes no time.
+type clock struct {
+	now      time.Time
+	slept    time.Duration
+	lastMono int64
+}
+
+func (c *clock) start(now time.Time) { c.now, c.slept = now, 0 }
+
+func (c *clock) time() time.Time { return c.now.Add(c.slept) }
+
+func (c *clock) configure(config wazero.ModuleConfig) wazero.ModuleConfig {
+	return config.
+		WithWalltime(func() (int64, int32) {
+			t := c.time()
+			return t.Unix(), int32(t.Nanosecond())
+		}, sys.ClockResolution(time.Millisecond)).
+		WithNanotime(func() int64 {
+			// The host's clock may be set back; a monotonic clock may not.
+			c.lastMono = max(c.lastMono, c.time().UnixNano())
+			return c.lastMono
+		}, sys.ClockResolution(time.Millisecond)).
+		WithNanosleep(func(ns int64) {
+			c.slept += time.Duration(max(ns, 0))
+			if c.slept > maxSleep || c.slept < 0 {
+				panic(&LimitError{Limit: "sleep", Detail: fmt.Sprintf("a callback may sleep %v in all", maxSleep)})
+			}
+		})
+}
