@@ -447,3 +447,51 @@ func TestWhoWaitsForAsLongAsItTakes(t *testing.T) {
 		})
 	}
 }
+
+// TestRotation: where two instances take turns, what one has kept in its memory
+// is missing at the next event.
+func TestRotation(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	rotating := func(rotate bool, instances int) *Plugin {
+		p, err := e.Compile(t.Context(), Module{Name: "counter", Binary: guest(t, "served/counter"), Rotate: rotate, Limits: Limits{Instances: instances}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	counts := func(p *Plugin, n int) (got string) {
+		for range n {
+			got += p.answer(t, "count")
+		}
+		return got
+	}
+	if got := counts(rotating(false, 2), 4); got != "1234" {
+		t.Errorf("without rotation the events counted %s", got)
+	}
+	p := rotating(true, 1) // which is too few, and raised
+	if got := counts(p, 7); got != "1122334" {
+		t.Errorf("with rotation the events counted %s", got)
+	}
+	wantPool(t, p, 2)
+	ev := event("{}")
+	ev.Event = "trap"
+	if _, err := p.HandleIn(t.Context(), ev); err == nil {
+		t.Error("it did not trap")
+	}
+	if got := counts(p, 4); got != "1526" { // the other one, which had counted four, and a new one
+		t.Errorf("after a trap the events counted %s", got)
+	}
+
+	p = rotating(true, 3)
+	held := p.hold(t, 3)
+	for _, at := range []int{1, 0, 2} {
+		p.put(held[at])
+	}
+	for _, at := range []int{1, 0, 2, 1, 0, 2} {
+		inst := p.hold(t, 1)[0]
+		if inst != held[at] {
+			t.Errorf("not the instance that has waited longest")
+		}
+		p.put(inst)
+	}
+}
