@@ -38,6 +38,40 @@ type OutHandler interface {
 	HandleOut(s *Socket, event string, payload Payload) OutResult
 }
 
+// InfoHandler is implemented by plugins that set timers or listen to other
+// topics. Without it, timers and such broadcasts are dropped.
+type InfoHandler interface {
+	// HandleInfo is called for what this channel has arranged: a timer that
+	// [Socket.SendAfter] set, or a broadcast to a topic that [Socket.Subscribe]
+	// named. Return [OK], [Stop], or [Fail]. There is nobody to reply to, but
+	// [Socket.ReplyTo] answers an earlier event.
+	HandleInfo(s *Socket, info Info) InfoResult
+}
+
+// Upgrader is implemented by plugins whose assigns have another form than in the
+// version before.
+type Upgrader interface {
+	// Upgrade is called once for each channel that moves to this version without
+	// its client noticing. [Socket.Assigns] is what the version named from, such
+	// as "foods@6", has left; Assign brings it into the form that this version
+	// wants. Push and timers may be used as well; nothing else. Return [OK], or
+	// [Fail] to leave the channel on the old version.
+	//
+	// Without Upgrade, assigns carry over as they are. Timers, subscriptions and
+	// refs always do.
+	Upgrade(s *Socket, from string) UpgradeResult
+}
+
+// Connector is implemented by the plugin that decides who may connect at all:
+// the one that the operator names as the socket plugin. In others it is never
+// called.
+type Connector interface {
+	// Connect is called for a client that opens a connection, before it joins
+	// anything. Return [OK] to let it in, or [Refuse] to answer 403 with the
+	// reason as the body.
+	Connect(c *Connection) ConnectResult
+}
+
 // Initializer is implemented by plugins that have settings to make.
 type Initializer interface {
 	// Init is called once in every instance of the plugin, before any other
@@ -78,11 +112,14 @@ func current() *channel {
 // channel is a plugin's value, taken apart once so that a call costs no type
 // assertion.
 type channel struct {
-	join  Joiner
-	leave Leaver
-	in    InHandler
-	out   OutHandler
-	init  Initializer
+	join    Joiner
+	leave   Leaver
+	in      InHandler
+	out     OutHandler
+	info    InfoHandler
+	upgrade Upgrader
+	connect Connector
+	init    Initializer
 }
 
 func newChannel(v Joiner) *channel {
@@ -90,13 +127,17 @@ func newChannel(v Joiner) *channel {
 	c.leave, _ = v.(Leaver)
 	c.in, _ = v.(InHandler)
 	c.out, _ = v.(OutHandler)
+	c.info, _ = v.(InfoHandler)
+	c.upgrade, _ = v.(Upgrader)
+	c.connect, _ = v.(Connector)
 	c.init, _ = v.(Initializer)
 	return c
 }
 
-// callbacks returns the bits of the callbacks that the value has.
+// callbacks returns the bits of the callbacks that the value has, and of the
+// housekeeping that every instance does.
 func (c *channel) callbacks() uint32 {
-	bits := uint32(callbackJoin)
+	bits := uint32(callbackJoin | callbackIdle)
 	if c.leave != nil {
 		bits |= callbackLeave
 	}
@@ -105,6 +146,15 @@ func (c *channel) callbacks() uint32 {
 	}
 	if c.out != nil {
 		bits |= callbackHandleOut
+	}
+	if c.info != nil {
+		bits |= callbackHandleInfo
+	}
+	if c.upgrade != nil {
+		bits |= callbackUpgrade
+	}
+	if c.connect != nil {
+		bits |= callbackConnect
 	}
 	return bits
 }
@@ -130,7 +180,10 @@ func (c *channel) setUp() int32 {
 // call runs one of the callbacks for the event and returns its status. The
 // Socket ends with the call, even with one that panics.
 func (c *channel) call(callback uint32, ev *event) int32 {
-	s := &Socket{ev: ev}
+	if callback == callbackConnect {
+		return c.open(ev)
+	}
+	s := &Socket{ev: ev, callback: callback}
 	defer s.end()
 	switch callback {
 	case callbackJoin:
@@ -148,6 +201,24 @@ func (c *channel) call(callback uint32, ev *event) int32 {
 			return checked("HandleOut", c.out.HandleOut(s, s.Event(), s.Payload())).outStatus()
 		}
 		return statusPass
+	case callbackHandleInfo:
+		if info, known := s.info(); known && c.info != nil {
+			return checked("HandleInfo", c.info.HandleInfo(s, info)).infoStatus()
+		}
+	case callbackUpgrade:
+		if c.upgrade != nil {
+			return checked("Upgrade", c.upgrade.Upgrade(s, s.Event())).upgradeStatus()
+		}
 	}
 	return statusOK
+}
+
+// open is call for a connection, which is no channel yet.
+func (c *channel) open(ev *event) int32 {
+	if c.connect == nil {
+		return statusOK
+	}
+	conn := &Connection{ev: ev}
+	defer conn.end()
+	return checked("Connect", c.connect.Connect(conn)).connectStatus(conn)
 }

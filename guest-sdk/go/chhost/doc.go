@@ -35,11 +35,11 @@
 // # Callbacks
 //
 // A callback asks for effects by methods of its [Socket] (Broadcast, Push,
-// Reply, Assign) and returns what is to become of them. The host carries them
-// out after the callback has returned well: in the order of the calls, and the
-// reply last (in Join: first). If it panics, nothing it asked for happens; the
-// client gets phx_error and joins again, and the host continues with a fresh
-// instance of the plugin.
+// Reply, Assign, SendAfter) and returns what is to become of them. The host
+// carries them out after the callback has returned well: in the order of the
+// calls, and the reply last (in Join: first). If it panics, nothing it asked
+// for happens; the client gets phx_error and joins again, and the host
+// continues with a fresh instance of the plugin.
 //
 // Everything a callback is given is a copy that may be kept, except the Socket:
 // it panics when it is used after its callback has returned. Therefore no
@@ -52,6 +52,11 @@
 // [Socket.Assign]. Memory of the plugin is only a cache: several instances of
 // it serve different clients at the same time, and each may be replaced at any
 // moment.
+//
+// What a channel does later, it arranges with the host as well, never with a
+// goroutine: [Socket.SendAfter] sets a timer, [Socket.Subscribe] listens to
+// another topic, and both come to HandleInfo; [Socket.Ref] keeps an event so that
+// [Socket.ReplyTo] can answer it from there.
 //
 // # Concurrency
 //

@@ -70,8 +70,8 @@ func TestCallbackBits(t *testing.T) {
 		v    Joiner
 		want uint32
 	}{
-		{joinOnly{}, callbackJoin},
-		{everything{}, callbackJoin | callbackLeave | callbackHandleIn | callbackHandleOut},
+		{joinOnly{}, callbackJoin | callbackIdle},
+		{everything{}, callbackJoin | callbackLeave | callbackHandleIn | callbackHandleOut | callbackHandleInfo | callbackUpgrade | callbackConnect | callbackIdle},
 	} {
 		if got := newChannel(c.v).callbacks(); got != c.want {
 			t.Errorf("%T: callbacks are %b, want %b", c.v, got, c.want)
@@ -88,6 +88,9 @@ type everything struct{ joinOnly }
 func (everything) Leave(*Socket)                                {}
 func (everything) HandleIn(*Socket, string, Payload) InResult   { return OK }
 func (everything) HandleOut(*Socket, string, Payload) OutResult { return OK }
+func (everything) HandleInfo(*Socket, Info) InfoResult          { return OK }
+func (everything) Upgrade(*Socket, string) UpgradeResult        { return OK }
+func (everything) Connect(*Connection) ConnectResult            { return OK }
 
 func TestRegister(t *testing.T) {
 	defer func(old *channel) { registered = old }(registered)

@@ -8,7 +8,9 @@ import (
 )
 
 // The host's functions. Strings become an address and a length. None of them
-// keeps what it is given, nor calls back into the plugin.
+// keeps what it is given, nor calls back into the plugin. The linker leaves out
+// those that nothing in the plugin calls, and a test looks: what a module does
+// not import, its host need not provide for.
 
 //go:wasmimport chhost_v1 reply
 //go:noescape
@@ -25,6 +27,29 @@ func hostBroadcast(event, payload string, flags uint32)
 //go:wasmimport chhost_v1 broadcast_from
 //go:noescape
 func hostBroadcastFrom(event, payload string, flags uint32)
+
+//go:wasmimport chhost_v1 broadcast_to
+//go:noescape
+func hostBroadcastTo(topic, event, payload string, flags uint32)
+
+//go:wasmimport chhost_v1 reply_to
+//go:noescape
+func hostReplyTo(ref uint32, status int32, payload string, flags uint32)
+
+//go:wasmimport chhost_v1 send_after
+//go:noescape
+func hostSendAfter(key, ms uint32, event, payload string, flags uint32)
+
+//go:wasmimport chhost_v1 cancel
+func hostCancel(key uint32)
+
+//go:wasmimport chhost_v1 subscribe
+//go:noescape
+func hostSubscribe(topic string)
+
+//go:wasmimport chhost_v1 unsubscribe
+//go:noescape
+func hostUnsubscribe(topic string)
 
 //go:wasmimport chhost_v1 assign
 //go:noescape
@@ -78,6 +103,23 @@ func exportHandleIn(ev *event) int32 { return run(callbackHandleIn, ev) }
 
 //go:wasmexport handle_out
 func exportHandleOut(ev *event) int32 { return run(callbackHandleOut, ev) }
+
+//go:wasmexport handle_info
+func exportHandleInfo(ev *event) int32 { return run(callbackHandleInfo, ev) }
+
+//go:wasmexport upgrade
+func exportUpgrade(ev *event) int32 { return run(callbackUpgrade, ev) }
+
+//go:wasmexport connect
+func exportConnect(ev *event) int32 { return run(callbackConnect, ev) }
+
+// exportIdle collects garbage while nobody waits for it.
+//
+//go:wasmexport ch_idle
+func exportIdle() int32 {
+	runtime.GC()
+	return statusOK
+}
 
 // calls counts callbacks, to yield now and then.
 var calls uint

@@ -36,6 +36,24 @@ func hostBroadcastFrom(event, payload string, flags uint32) {
 	host().BroadcastFrom(event, payload, flags&payloadBinary != 0)
 }
 
+func hostBroadcastTo(topic, event, payload string, flags uint32) {
+	host().BroadcastTo(topic, event, payload, flags&payloadBinary != 0)
+}
+
+func hostReplyTo(ref uint32, status int32, payload string, flags uint32) {
+	host().ReplyTo(ref, status == replyOK, payload, flags&payloadBinary != 0)
+}
+
+func hostSendAfter(key, ms uint32, event, payload string, flags uint32) {
+	host().SendAfter(key, ms, event, payload, flags&payloadBinary != 0)
+}
+
+func hostCancel(key uint32) { host().Cancel(key) }
+
+func hostSubscribe(topic string) { host().Subscribe(topic) }
+
+func hostUnsubscribe(topic string) { host().Unsubscribe(topic) }
+
 func hostAssign(data string) { host().Assign(data) }
 
 func hostIntercept(event string) { host().Intercept(event) }
@@ -67,14 +85,15 @@ const base = 1 << 16
 // at turns an address into a pointer into the region.
 func at(addr uint32) unsafe.Pointer { return unsafe.Pointer(&region[addr-base]) }
 
-func init() { double.Connect(guest{}) }
+func init() { double.Serve(guest{}) }
 
 // guest is what a module's exports are, for tests.
 type guest struct{}
 
 var callbackBits = map[double.Callback]uint32{
 	double.Join: callbackJoin, double.Leave: callbackLeave,
-	double.HandleIn: callbackHandleIn, double.HandleOut: callbackHandleOut,
+	double.HandleIn: callbackHandleIn, double.HandleOut: callbackHandleOut, double.HandleInfo: callbackHandleInfo,
+	double.Upgrade: callbackUpgrade, double.Connect: callbackConnect,
 }
 
 var statuses = map[int32]double.Status{
@@ -83,7 +102,11 @@ var statuses = map[int32]double.Status{
 }
 
 func (guest) Limits() double.Limits {
-	return double.Limits{Name: maxName, Depth: maxDepth, Intercepts: maxIntercepts}
+	return double.Limits{
+		Name: maxName, Depth: maxDepth, Intercepts: maxIntercepts,
+		Timers: maxTimers, TimerBytes: maxTimerBytes, Subscriptions: maxSubscriptions,
+		OpenRefs: maxOpenRefs, RefMS: refSeconds * 1000,
+	}
 }
 
 func (guest) Has(v any, c double.Callback) bool {
@@ -110,13 +133,12 @@ func layOut(e double.Event) *event {
 	}
 	start := int(-uintptr(unsafe.Pointer(unsafe.SliceData(region))) % eventAlign)
 	ev := (*event)(unsafe.Pointer(&region[start]))
-	*ev = event{size: eventSize, nowMS: e.NowMS, channel: e.Channel, kind: e.Leave}
+	*ev = event{size: eventSize, nowMS: e.NowMS, channel: e.Channel, kind: e.Kind, ref: e.Ref}
 	if e.Binary {
 		ev.flags |= flagBinary
 	}
 	if e.WantsReply {
 		ev.flags |= flagWantsReply
-		ev.ref = 1
 	}
 	if e.Self {
 		ev.flags |= flagSelf

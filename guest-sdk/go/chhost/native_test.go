@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/chhost/chhost/guest-sdk/go/internal/double"
 )
 
 // What a callback is handed must not change when the next event overwrites the
@@ -33,6 +35,43 @@ func TestNamesAreExact(t *testing.T) {
 			if got := (span{addr: base + 1, len: uint32(len(name))}).name(); got != name {
 				t.Errorf("name is %q, want %q", got, name)
 			}
+		}
+	}
+}
+
+// A later host may tell of what this package does not know; the answer is OK.
+func TestUnknownInfo(t *testing.T) {
+	defer func(old []byte) { region = old }(region)
+	called := 0
+	c := newChannel(informed{calls: &called})
+	for kind, want := range map[uint32]int{0: 0, infoTimer: 1, infoBroadcast: 1, infoBroadcast + 1: 0, 1 << 31: 0} {
+		called = 0
+		if status := c.call(callbackHandleInfo, layOut(double.Event{Topic: "t", Event: "e", Payload: "{}", Kind: kind})); status != statusOK || called != want {
+			t.Errorf("kind %d: status %d, HandleInfo was called %d times, want %d", kind, status, called, want)
+		}
+	}
+}
+
+type informed struct {
+	joinOnly
+	calls *int
+}
+
+func (i informed) HandleInfo(*Socket, Info) InfoResult {
+	*i.calls++
+	return OK
+}
+
+// What a plugin lacks is answered so that nothing changes, if a host asks.
+func TestAbsentCallbacksChangeNothing(t *testing.T) {
+	defer func(old []byte) { region = old }(region)
+	c := newChannel(joinOnly{})
+	for callback, want := range map[uint32]int32{
+		callbackLeave: statusOK, callbackHandleIn: statusOK, callbackHandleOut: statusPass,
+		callbackHandleInfo: statusOK, callbackUpgrade: statusOK, callbackConnect: statusOK,
+	} {
+		if got := c.call(callback, layOut(double.Event{Topic: "t", Kind: infoTimer})); got != want {
+			t.Errorf("callback %d: status %d, want %d", callback, got, want)
 		}
 	}
 }

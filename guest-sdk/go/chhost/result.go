@@ -12,6 +12,17 @@ type InResult interface{ inStatus() int32 }
 // result of Push, which is OK.
 type OutResult interface{ outStatus() int32 }
 
+// InfoResult is what HandleInfo returns: [OK], [Stop], [Fail], or the result of
+// an effect such as Push, which is OK.
+type InfoResult interface{ infoStatus() int32 }
+
+// UpgradeResult is what Upgrade returns: [OK], or [Fail].
+type UpgradeResult interface{ upgradeStatus() int32 }
+
+// ConnectResult is what Connect returns: [OK], [Refuse], or the result of
+// [Connection.Name], which is OK.
+type ConnectResult interface{ connectStatus(c *Connection) int32 }
+
 // The results that carry nothing. Each can be returned only where it means
 // something; elsewhere the plugin does not compile.
 const (
@@ -43,14 +54,16 @@ type (
 )
 
 // Refuse answers a join with an error, and nothing else that Join asked for
-// happens. The reason is usually [Reason]:
+// happens; in Connect it refuses the client. The reason is usually [Reason]:
 //
 //	return chhost.Refuse(chhost.Reason("unauthorized"))
 func Refuse(reason Sendable) RefuseResult { return RefuseResult{reason} }
 
 // Fail gives an event up: none of the effects happen, the client gets phx_error
 // and joins again, and the text is logged. It is for errors that a client can do
-// nothing about; to tell it what it did wrong, use [Socket.ReplyError].
+// nothing about; to tell it what it did wrong, use [Socket.ReplyError]. In
+// Upgrade it leaves the channel on the old version, and the client notices
+// nothing.
 func Fail(text string) FailResult { return FailResult{text} }
 
 // Reason is the map {"reason": text}, which Phoenix clients know from refused
@@ -60,11 +73,16 @@ func Reason(text string) Map { return Map{"reason": text} }
 func (OKResult) joinStatus(*Socket) int32 { return statusOK }
 func (OKResult) inStatus() int32          { return statusOK }
 func (OKResult) outStatus() int32         { return statusOK }
+func (OKResult) infoStatus() int32        { return statusOK }
+func (OKResult) upgradeStatus() int32     { return statusOK }
+
+func (OKResult) connectStatus(*Connection) int32 { return statusOK }
 
 func (IgnoreResult) joinStatus(*Socket) int32 { return statusIgnore }
 
-func (StopResult) inStatus() int32  { return statusStop }
-func (StopResult) outStatus() int32 { return statusStop }
+func (StopResult) inStatus() int32   { return statusStop }
+func (StopResult) outStatus() int32  { return statusStop }
+func (StopResult) infoStatus() int32 { return statusStop }
 
 func (PassResult) outStatus() int32 { return statusPass }
 
@@ -73,12 +91,19 @@ func (r RefuseResult) joinStatus(s *Socket) int32 {
 	return statusError
 }
 
+func (r RefuseResult) connectStatus(c *Connection) int32 {
+	c.reply("Refuse", replyError, r.reason)
+	return statusError
+}
+
 func (r FailResult) inStatus() int32 {
 	Log(LevelError, r.text)
 	return statusError
 }
 
-func (r FailResult) outStatus() int32 { return r.inStatus() }
+func (r FailResult) outStatus() int32     { return r.inStatus() }
+func (r FailResult) infoStatus() int32    { return r.inStatus() }
+func (r FailResult) upgradeStatus() int32 { return r.inStatus() }
 
 // checked panics if a callback returned nil: whether that was meant as "no
 // error" or as "nothing to deliver" cannot be told.

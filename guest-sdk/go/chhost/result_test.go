@@ -1,26 +1,44 @@
 package chhost
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A result that means nothing in a callback does not compile there.
 func TestResultsFitTheirCallbacks(t *testing.T) {
 	for _, c := range []struct {
-		name          string
-		result        any
-		join, in, out bool
+		name   string
+		result any
+		fits   string
 	}{
-		{"OK", OK, true, true, true},
-		{"Ignore", Ignore, true, false, false},
-		{"Refuse", Refuse(nil), true, false, false},
-		{"Stop", Stop, false, true, true},
-		{"Fail", Fail(""), false, true, true},
-		{"Pass", Pass, false, false, true},
+		{"OK", OK, "join in out info upgrade connect"},
+		{"Ignore", Ignore, "join"},
+		{"Refuse", Refuse(nil), "join connect"},
+		{"Stop", Stop, "in out info"},
+		{"Fail", Fail(""), "in out info upgrade"},
+		{"Pass", Pass, "out"},
 	} {
-		_, join := c.result.(JoinResult)
-		_, in := c.result.(InResult)
-		_, out := c.result.(OutResult)
-		if join != c.join || in != c.in || out != c.out {
-			t.Errorf("%s fits join %v, handle_in %v, handle_out %v", c.name, join, in, out)
+		var fits []string
+		check := func(name string, ok bool) {
+			if ok {
+				fits = append(fits, name)
+			}
+		}
+		_, ok := c.result.(JoinResult)
+		check("join", ok)
+		_, ok = c.result.(InResult)
+		check("in", ok)
+		_, ok = c.result.(OutResult)
+		check("out", ok)
+		_, ok = c.result.(InfoResult)
+		check("info", ok)
+		_, ok = c.result.(UpgradeResult)
+		check("upgrade", ok)
+		_, ok = c.result.(ConnectResult)
+		check("connect", ok)
+		if got := strings.Join(fits, " "); got != c.fits {
+			t.Errorf("%s fits %s, want %s", c.name, got, c.fits)
 		}
 	}
 }

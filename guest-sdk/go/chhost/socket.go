@@ -5,6 +5,7 @@ package chhost
 // every method panics, because what it asked for would happen to another client.
 type Socket struct {
 	ev       *event // nil when the callback has returned
+	callback uint32 // its bit
 	topic    string
 	name     string
 	payload  content
@@ -33,7 +34,9 @@ func (s *Socket) event(method string) *event {
 	return s.ev
 }
 
-// Topic returns the channel's topic, such as "rooms:lobby".
+// Topic returns the channel's topic, such as "rooms:lobby". In HandleInfo of a
+// broadcast it is that one's topic: keep the channel's own in the assigns if it
+// is needed there.
 func (s *Socket) Topic() string {
 	ev := s.event("Topic")
 	if s.have&haveTopic == 0 {
@@ -43,8 +46,8 @@ func (s *Socket) Topic() string {
 	return s.topic
 }
 
-// Event returns the event's name in HandleIn and HandleOut, and "" in Join and
-// Leave.
+// Event returns the event's name in HandleIn, HandleOut and HandleInfo, the
+// name of the version before in Upgrade, and "" in Join and Leave.
 func (s *Socket) Event() string {
 	ev := s.event("Event")
 	if s.have&haveEvent == 0 {
@@ -55,7 +58,8 @@ func (s *Socket) Event() string {
 }
 
 // Payload returns what the client sent: an object, or bytes if Init called
-// [Setup.AcceptBinary]. In Leave it is empty.
+// [Setup.AcceptBinary]. In HandleOut and HandleInfo it is what was broadcast or
+// given to [Socket.SendAfter]. In Leave and Upgrade it is empty.
 func (s *Socket) Payload() Payload {
 	ev := s.event("Payload")
 	if s.have&havePayload == 0 {
@@ -76,9 +80,10 @@ func (s *Socket) Assigns() Payload {
 	return Payload{s.assigns}
 }
 
-// SocketAssigns returns what the host knows of the client's connection, as an
-// object: the verified claims of its token, or {}. It is the same for all
-// channels of a connection and never changes.
+// SocketAssigns returns what Connect has assigned to the client's connection.
+// If it assigned nothing, it is an object: the verified claims of the client's
+// token, or {}. It is the same for all channels of a connection and never
+// changes.
 func (s *Socket) SocketAssigns() Payload {
 	return Payload{&content{data: s.event("SocketAssigns").socketAssigns.copy()}}
 }
@@ -101,7 +106,13 @@ func (s *Socket) FromSelf() bool { return s.event("FromSelf").flags&flagSelf != 
 
 // LeaveReason says in Leave why the channel ended. Elsewhere it is 0. New
 // reasons may be added: take an unknown one as an end like any other.
-func (s *Socket) LeaveReason() LeaveReason { return LeaveReason(s.event("LeaveReason").kind) }
+func (s *Socket) LeaveReason() LeaveReason {
+	ev := s.event("LeaveReason")
+	if s.callback != callbackLeave {
+		return 0 // the field has another meaning
+	}
+	return LeaveReason(ev.kind)
+}
 
 // LeaveReason says why a channel ended.
 type LeaveReason uint32
@@ -123,9 +134,9 @@ func (s *Socket) Config(key string) (value string, ok bool) {
 	return config(key)
 }
 
-// Broadcast sends an event to every subscriber of the topic, this client
-// included. Use it in Join, Leave and HandleIn. Like the guide's broadcast! it
-// returns OK, so that it can be a callback's last line.
+// Broadcast sends an event to every subscriber of the channel's topic, this
+// client included. Use it in Join, Leave, HandleIn and HandleInfo. Like the
+// guide's broadcast! it returns OK, so that it can be a callback's last line.
 func (s *Socket) Broadcast(event string, payload Sendable) OKResult {
 	s.event("Broadcast")
 	data, flags := encode(payload)
@@ -139,6 +150,15 @@ func (s *Socket) BroadcastFrom(event string, payload Sendable) OKResult {
 	s.event("BroadcastFrom")
 	data, flags := encode(payload)
 	hostBroadcastFrom(event, data, flags)
+	return OK
+}
+
+// BroadcastTo is like [Socket.Broadcast], but sends to the subscribers of another
+// topic, whatever plugin serves it. Topics of other tenants cannot be reached.
+func (s *Socket) BroadcastTo(topic, event string, payload Sendable) OKResult {
+	s.event("BroadcastTo")
+	data, flags := encode(payload)
+	hostBroadcastTo(topic, event, data, flags)
 	return OK
 }
 
@@ -180,19 +200,24 @@ func (s *Socket) reply(method string, status int32, payload Sendable) {
 }
 
 // Assign replaces the channel's state, which [Socket.Assigns] returns from now
-// on; nil empties it. Use it in Join, HandleIn and HandleOut. The host does not
-// look inside. It keeps 16 KiB for each channel, or what its operator decided
+// on; nil empties it. Use it in every callback but Leave. The host does not look
+// inside. It keeps 16 KiB for each channel, or what its operator decided
 // (setting "chhost.assigns_max"): check the size of what a client can make long.
 // To change one key and keep the others:
 //
 //	s.Assign(s.Assigns().Merge(chhost.Map{"name": name}))
 func (s *Socket) Assign(state Sendable) {
 	s.event("Assign")
+	s.assigns = assign(state)
+	s.have |= haveAssigns
+}
+
+// assign hands a state to the host and returns it as it is from now on.
+func assign(state Sendable) *content {
 	data, _ := encode(state)
 	hostAssign(data)
 	if b, ok := state.(Bytes); ok {
 		data = string(b) // the caller may go on to change b
 	}
-	s.assigns = &content{data: data}
-	s.have |= haveAssigns
+	return &content{data: data}
 }

@@ -2,6 +2,7 @@ package chhost_test
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ type plugin struct {
 	leave func(*chhost.Socket)
 	in    func(*chhost.Socket, string, chhost.Payload) chhost.InResult
 	out   func(*chhost.Socket, string, chhost.Payload) chhost.OutResult
+	info  func(*chhost.Socket, chhost.Info) chhost.InfoResult
 }
 
 func (p plugin) Init(c *chhost.Setup) error {
@@ -47,7 +49,11 @@ func (p plugin) HandleOut(s *chhost.Socket, event string, payload chhost.Payload
 	return p.out(s, event, payload)
 }
 
-func expect(t *testing.T, o chhosttest.Outcome, lines ...string) {
+func (p plugin) HandleInfo(s *chhost.Socket, info chhost.Info) chhost.InfoResult {
+	return p.info(s, info)
+}
+
+func expect(t *testing.T, o fmt.Stringer, lines ...string) {
 	t.Helper()
 	if got, want := o.String(), strings.Join(lines, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -216,6 +222,14 @@ func TestSocketEndsWithItsCallback(t *testing.T) {
 		"FromSelf":      func() { kept.FromSelf() },
 		"LeaveReason":   func() { kept.LeaveReason() },
 		"Config":        func() { kept.Config("x") },
+		"Ref":           func() { kept.Ref() },
+		"ReplyTo":       func() { kept.ReplyTo(1, nil) },
+		"ReplyErrorTo":  func() { kept.ReplyErrorTo(1, nil) },
+		"BroadcastTo":   func() { kept.BroadcastTo("t", "x", nil) },
+		"SendAfter":     func() { kept.SendAfter(1, 10, "x", nil) },
+		"Cancel":        func() { kept.Cancel(1) },
+		"Subscribe":     func() { kept.Subscribe("t") },
+		"Unsubscribe":   func() { kept.Unsubscribe("t") },
 		"Broadcast":     func() { kept.Broadcast("x", nil) },
 		"BroadcastFrom": func() { kept.BroadcastFrom("x", nil) },
 		"Push":          func() { kept.Push("x", nil) },

@@ -1,8 +1,6 @@
 package chhosttest
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/chhost/chhost/guest-sdk/go/chhost"
@@ -31,43 +29,44 @@ type Channel struct {
 	ID uint64
 	// Config holds the plugin's settings.
 	Config map[string]string
+	// Timers are those that wait for [Channel.Advance]; callbacks set and cancel
+	// them.
+	Timers []Timer
+	// Subscriptions are the other topics that the channel listens to; callbacks
+	// change them.
+	Subscriptions []string
 
+	refs     uint32    // the last one given to an event
+	waiting  []openRef // events that may still be answered, the oldest first
 	settings *settings // what Init settled; nil before it was called
 }
 
-// settings is what a plugin settles in Init.
-type settings struct {
-	intercepts []string
-	binary     bool
-	err        error
+// Timer is a timer of a channel.
+type Timer struct {
+	Key     uint32
+	Due     int64 // in milliseconds since the Unix epoch
+	Event   string
+	Payload string
+	Binary  bool // Payload is bytes
 }
 
 // Init calls the plugin's Init and returns what it settled.
 func (c *Channel) Init() Outcome {
-	o := c.call(double.Init, double.Event{})
-	c.settings = &settings{err: o.Err}
-	if o.Err == nil && o.Status != OK {
-		c.settings.err = errors.New("Init refused this version of the plugin: see the Outcome's Log")
-	}
-	for _, e := range o.Effects {
-		switch e.Kind {
-		case Intercept:
-			c.settings.intercepts = append(c.settings.intercepts, e.Event)
-		case AcceptBinary:
-			c.settings.binary = true
-		}
-	}
+	o, settings := initialize(c.Plugin, c.Config)
+	c.settings = settings
 	return o
 }
 
-// Join joins the topic with a JSON object.
+// Join joins the topic with a JSON object. The channel begins anew, without
+// timers and subscriptions.
 func (c *Channel) Join(payload string) Outcome {
+	c.discard()
 	return c.run(double.Join, double.Event{Payload: payload, WantsReply: true})
 }
 
 // Leave ends the channel.
 func (c *Channel) Leave(reason chhost.LeaveReason) Outcome {
-	return c.run(double.Leave, double.Event{Leave: uint32(reason)})
+	return c.run(double.Leave, double.Event{Kind: uint32(reason)})
 }
 
 // HandleIn sends an event with a JSON object, of a client that waits for the
@@ -97,6 +96,60 @@ func (c *Channel) HandleOutBytes(event string, payload []byte) Outcome {
 	return c.run(double.HandleOut, double.Event{Event: event, Payload: string(payload), Binary: true})
 }
 
+// HandleInfo lets the channel hear a broadcast of a JSON object to another topic.
+// If it has not subscribed to it, it hears nothing.
+func (c *Channel) HandleInfo(topic, event, payload string) Outcome {
+	return c.heard(topic, double.Event{Event: event, Payload: payload})
+}
+
+// HandleInfoBytes is HandleInfo for a broadcast of bytes.
+func (c *Channel) HandleInfoBytes(topic, event string, payload []byte) Outcome {
+	return c.heard(topic, double.Event{Event: event, Payload: string(payload), Binary: true})
+}
+
+func (c *Channel) heard(topic string, e double.Event) Outcome {
+	if !slices.Contains(c.Subscriptions, topic) {
+		return Outcome{Status: OK}
+	}
+	e.Topic, e.Kind = topic, uint32(chhost.InfoBroadcast)
+	return c.run(double.HandleInfo, e)
+}
+
+// Advance lets ms milliseconds pass: it calls the plugin's HandleInfo for every
+// timer that is due by then, in the order of their times and with Now being that
+// time, also for those that are set meanwhile. It ends with the channel.
+func (c *Channel) Advance(ms int64) Outcomes {
+	var outcomes Outcomes
+	end := c.Now + ms
+	for {
+		next := earliest(c.Timers)
+		if next < 0 || c.Timers[next].Due > end {
+			break
+		}
+		t := c.Timers[next]
+		c.Timers = slices.Delete(slices.Clone(c.Timers), next, next+1)
+		c.Now = max(c.Now, t.Due)
+		outcomes = append(outcomes, c.run(double.HandleInfo, double.Event{
+			Event: t.Event, Payload: t.Payload, Binary: t.Binary, Kind: uint32(chhost.InfoTimer), Ref: t.Key,
+		}))
+	}
+	c.Now = end
+	return outcomes
+}
+
+// Upgrade moves the channel to the next version of its plugin; from is the name
+// of the version before, such as "foods@6". If the next version refuses or
+// crashes, the channel stays as it is.
+func (c *Channel) Upgrade(next chhost.Joiner, from string) Outcome {
+	moved := *c
+	moved.Plugin, moved.settings = next, nil
+	o := moved.run(double.Upgrade, double.Event{Event: from})
+	if o.Status == OK {
+		*c = moved
+	}
+	return o
+}
+
 // run does what the host does around a callback.
 func (c *Channel) run(callback double.Callback, e double.Event) Outcome {
 	if c.settings == nil {
@@ -111,59 +164,18 @@ func (c *Channel) run(callback double.Callback, e double.Event) Outcome {
 	if callback == double.HandleOut && c.settings.intercepts != nil && !slices.Contains(c.settings.intercepts, e.Event) {
 		return Outcome{Status: Pass}
 	}
-	o := c.call(callback, e)
-	for _, effect := range o.Effects {
-		if effect.Kind == Assign {
-			c.Assigns = effect.Payload
-		}
+	if e.Topic == "" {
+		e.Topic = c.Topic
 	}
-	return o
-}
-
-// answered is the host's own error reply.
-func answered(reason string) Outcome {
-	return Outcome{Status: OK, Effects: []Effect{{Kind: ReplyError, Payload: `{"reason":"` + reason + `"}`}}}
-}
-
-// call runs the callback, if the plugin has it.
-func (c *Channel) call(callback double.Callback, e double.Event) (o Outcome) {
-	e.Topic, e.Assigns, e.SocketAssigns = c.Topic, c.Assigns, c.SocketAssigns
+	e.Assigns, e.SocketAssigns = c.Assigns, c.SocketAssigns
 	if e.SocketAssigns == "" {
 		e.SocketAssigns = "{}"
 	}
 	e.NowMS, e.Channel = c.Now, c.ID
-	r := &recorder{callback: callback, event: e, config: c.Config}
-	double.With(r, func(guest double.Guest) {
-		defer func() {
-			if p := recover(); p != nil {
-				o = Outcome{Status: Crash, Log: r.log, Err: fault(p)}
-			}
-		}()
-		r.limits = guest.Limits()
-		if callback != double.Init && !guest.Has(c.Plugin, callback) {
-			o = absent(callback)
-			return
-		}
-		o = r.outcome(guest.Call(c.Plugin, callback, e))
-	})
-	return o
-}
-
-// absent is what the host does in place of a callback that a plugin lacks.
-func absent(callback double.Callback) Outcome {
-	switch callback {
-	case double.HandleIn:
-		return answered("unhandled event")
-	case double.HandleOut:
-		return Outcome{Status: Pass}
+	if e.WantsReply {
+		c.refs++
+		e.Ref = c.refs
 	}
-	return Outcome{Status: OK}
-}
-
-// fault makes an error of what a callback panicked with.
-func fault(p any) error {
-	if err, ok := p.(error); ok {
-		return err
-	}
-	return fmt.Errorf("panic: %v", p)
+	o, limits := call(c.Plugin, callback, e, c.Config)
+	return c.settle(callback, e, o, limits)
 }

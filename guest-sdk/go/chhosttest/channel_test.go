@@ -86,6 +86,15 @@ func TestRules(t *testing.T) {
 			s.Reply(nil)
 			s.Assign(nil)
 		}},
+		{"an empty topic", name, func(s *chhost.Socket) { s.Subscribe("") }},
+		{"a topic that is no UTF-8", name, func(s *chhost.Socket) { s.Unsubscribe("\xff") }},
+		{"a long topic", name, func(s *chhost.Socket) { s.BroadcastTo(strings.Repeat("x", 256), "x", nil) }},
+		{"the longest topic", "", func(s *chhost.Socket) { s.BroadcastTo(strings.Repeat("x", 255), "x", nil) }},
+		{"an event of the host, elsewhere", "the event phx_close is the host's own", func(s *chhost.Socket) { s.BroadcastTo("t", "phx_close", nil) }},
+		{"an array for a timer", "a payload has to be a JSON object or bytes", func(s *chhost.Socket) { s.SendAfter(1, 10, "x", chhost.JSON("[1]")) }},
+		{"an event of the host for a timer", "the event phx_error is the host's own", func(s *chhost.Socket) { s.SendAfter(1, 10, "phx_error", nil) }},
+		{"a later reply that is no JSON", "the payload is no JSON", func(s *chhost.Socket) { s.ReplyTo(1, chhost.JSON("{")) }},
+		{"an array in a later reply", "", func(s *chhost.Socket) { s.ReplyTo(1, chhost.JSON("[1]")) }},
 		{"an empty key", name, func(s *chhost.Socket) { s.Config("") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

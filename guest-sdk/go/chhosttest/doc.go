@@ -11,7 +11,13 @@
 //	}
 //
 // It holds a plugin to the rules of the host: which effects a callback may ask
-// for, what names and payloads may be, the limits that a host has by default.
-// What a host adds around a channel (subscriptions, delivery to others, logs,
-// restarts) is not here.
+// for, what names and payloads may be, the limits that a host has by default. It
+// keeps what a host keeps for a channel: state, timers, subscriptions, events to
+// be answered later. Time passes only by [Channel.Advance]:
+//
+//	lobby.Join(`{"user":"jo"}`)  // sets a timer
+//	lobby.Advance(5000).String() // "push new:msg {...}"
+//
+// What a host adds around a channel (delivery to others, logs, restarts) is not
+// here.
 package chhosttest

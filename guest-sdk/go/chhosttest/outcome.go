@@ -37,9 +37,13 @@ const (
 // Effect is one thing that a callback asked for.
 type Effect struct {
 	Kind    Kind
-	Event   string // of a message; of Intercept
-	Payload string // of a message, a reply; the state of Assign
+	Topic   string // of BroadcastTo, Subscribe, Unsubscribe
+	Event   string // of a message, a timer; of Intercept
+	Payload string // of a message, a timer, a reply; the state of Assign
 	Binary  bool   // Payload is bytes
+	Key     uint32 // of SendAfter, Cancel
+	DelayMS uint32 // of SendAfter, in milliseconds
+	Ref     uint32 // of ReplyTo, ReplyErrorTo
 }
 
 // Kind says what an effect is.
@@ -52,7 +56,14 @@ const (
 	Push          Kind = "push"
 	Broadcast     Kind = "broadcast"
 	BroadcastFrom Kind = "broadcast_from"
+	BroadcastTo   Kind = "broadcast_to"
+	ReplyTo       Kind = "reply_to ok"
+	ReplyErrorTo  Kind = "reply_to error"
 	Assign        Kind = "assign"
+	SendAfter     Kind = "send_after"
+	Cancel        Kind = "cancel"
+	Subscribe     Kind = "subscribe"
+	Unsubscribe   Kind = "unsubscribe"
 	Intercept     Kind = "intercept"
 	AcceptBinary  Kind = "accept_binary"
 )
@@ -60,6 +71,11 @@ const (
 // String writes the effects, each on a line of its own, such as
 //
 //	push new:burrito {"n":1}
+//	broadcast_to news:all hello {}
+//	send_after 1 5000 ping {}
+//	cancel 1
+//	subscribe news:all
+//	reply_to 7 ok {}
 //	reply ok {}
 //
 // and after them the status, unless it is ok (or the error reply of a refused
@@ -80,11 +96,36 @@ func (o Outcome) String() string {
 	return strings.Join(lines, "\n")
 }
 
+// Outcomes are those of several callbacks, one after the other.
+type Outcomes []Outcome
+
+// String writes each that has anything to say, on lines of its own.
+func (o Outcomes) String() string {
+	var texts []string
+	for _, outcome := range o {
+		if text := outcome.String(); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}
+
 // String writes the effect as one line.
 func (e Effect) String() string {
-	words := []string{string(e.Kind)}
-	if e.Event != "" {
-		words = append(words, e.Event)
+	name, status, _ := strings.Cut(string(e.Kind), " ")
+	words := []string{name}
+	switch e.Kind {
+	case SendAfter:
+		words = append(words, decimal(e.Key), decimal(e.DelayMS))
+	case Cancel:
+		words = append(words, decimal(e.Key))
+	case ReplyTo, ReplyErrorTo:
+		words = append(words, decimal(e.Ref))
+	}
+	for _, word := range []string{status, e.Topic, e.Event} {
+		if word != "" {
+			words = append(words, word)
+		}
 	}
 	switch {
 	case e.Binary:
@@ -95,6 +136,8 @@ func (e Effect) String() string {
 	return strings.Join(words, " ")
 }
 
+func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
 // outcome orders what was recorded as the host carries it out.
 func (r *recorder) outcome(status double.Status) Outcome {
 	o := Outcome{Status: Status(status), Log: r.log}
@@ -103,6 +146,9 @@ func (r *recorder) outcome(status double.Status) Outcome {
 		return o
 	}
 	if status == double.Error {
+		if r.callback == double.Connect && r.answer != nil {
+			o.Effects = []Effect{*r.answer} // the body of the refusal
+		}
 		return o
 	}
 	o.Effects = r.effects

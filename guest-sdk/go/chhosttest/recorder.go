@@ -33,11 +33,16 @@ type recorder struct {
 
 // allowed are the effects that each callback may ask for.
 var allowed = map[double.Callback][]Kind{
-	double.Init:      {Intercept, AcceptBinary},
-	double.Join:      {Reply, ReplyError, Push, Broadcast, BroadcastFrom, Assign},
-	double.Leave:     {Push, Broadcast, BroadcastFrom},
-	double.HandleIn:  {Reply, ReplyError, Push, Broadcast, BroadcastFrom, Assign},
-	double.HandleOut: {Push, Assign},
+	double.Init:  {Intercept, AcceptBinary},
+	double.Join:  {Reply, ReplyError, Push, Broadcast, BroadcastFrom, BroadcastTo, Assign, SendAfter, Cancel, Subscribe, Unsubscribe},
+	double.Leave: {Push, Broadcast, BroadcastFrom, BroadcastTo},
+	double.HandleIn: {
+		Reply, ReplyError, ReplyTo, ReplyErrorTo, Push, Broadcast, BroadcastFrom, BroadcastTo, Assign, SendAfter, Cancel, Subscribe, Unsubscribe,
+	},
+	double.HandleOut:  {Push, Assign, SendAfter, Cancel},
+	double.HandleInfo: {ReplyTo, ReplyErrorTo, Push, Broadcast, BroadcastFrom, BroadcastTo, Assign, SendAfter, Cancel, Subscribe, Unsubscribe},
+	double.Upgrade:    {Push, Assign, SendAfter, Cancel},
+	double.Connect:    {Reply, ReplyError, Assign},
 }
 
 func (r *recorder) broken(call, rule string) error {
@@ -65,13 +70,21 @@ func (r *recorder) allow(k Kind) {
 	}
 }
 
-func (r *recorder) message(k Kind, event, payload string, binary bool) {
-	r.eventName(k, event)
-	payload, binary = r.payload(k, payload, binary)
-	if !binary && !strings.HasPrefix(strings.TrimLeft(payload, " \t\r\n"), "{") {
-		panic(r.broken(string(k), "a payload has to be a JSON object or bytes"))
+// message checks and adds an effect that has an event and a payload.
+func (r *recorder) message(e Effect) {
+	r.eventName(e.Kind, e.Event)
+	e.Event = strings.Clone(e.Event)
+	e.Payload, e.Binary = r.payload(e.Kind, e.Payload, e.Binary)
+	if !e.Binary && !strings.HasPrefix(strings.TrimLeft(e.Payload, " \t\r\n"), "{") {
+		panic(r.broken(string(e.Kind), "a payload has to be a JSON object or bytes"))
 	}
-	r.add(Effect{Kind: k, Event: event, Payload: payload, Binary: binary})
+	r.add(e)
+}
+
+// topic checks and copies the name of another topic.
+func (r *recorder) topic(k Kind, topic string) string {
+	r.name(string(k), topic)
+	return strings.Clone(topic)
 }
 
 // payload checks a payload and returns it as it is sent. One that equals the
@@ -142,19 +155,58 @@ func (r *recorder) Reply(ok bool, payload string, binary bool) {
 	}
 	r.allow(k)
 	payload, binary = r.payload(k, payload, binary)
+	if ok && r.callback == double.Connect {
+		r.socketName(payload)
+	}
 	r.answer = &Effect{Kind: k, Payload: payload, Binary: binary}
 }
 
+// socketName checks the reply by which connect names a socket.
+func (r *recorder) socketName(payload string) {
+	var named struct{ ID string }
+	if err := json.Unmarshal([]byte(payload), &named); err != nil {
+		panic(r.broken("reply", fmt.Sprintf("%.80q does not name a socket: %v", payload, err)))
+	}
+	r.name("reply", named.ID)
+}
+
+func (r *recorder) ReplyTo(ref uint32, ok bool, payload string, binary bool) {
+	k := ReplyTo
+	if !ok {
+		k = ReplyErrorTo
+	}
+	payload, binary = r.payload(k, payload, binary)
+	r.add(Effect{Kind: k, Ref: ref, Payload: payload, Binary: binary})
+}
+
 func (r *recorder) Push(event, payload string, binary bool) {
-	r.message(Push, event, payload, binary)
+	r.message(Effect{Kind: Push, Event: event, Payload: payload, Binary: binary})
 }
 
 func (r *recorder) Broadcast(event, payload string, binary bool) {
-	r.message(Broadcast, event, payload, binary)
+	r.message(Effect{Kind: Broadcast, Event: event, Payload: payload, Binary: binary})
 }
 
 func (r *recorder) BroadcastFrom(event, payload string, binary bool) {
-	r.message(BroadcastFrom, event, payload, binary)
+	r.message(Effect{Kind: BroadcastFrom, Event: event, Payload: payload, Binary: binary})
+}
+
+func (r *recorder) BroadcastTo(topic, event, payload string, binary bool) {
+	r.message(Effect{Kind: BroadcastTo, Topic: r.topic(BroadcastTo, topic), Event: event, Payload: payload, Binary: binary})
+}
+
+func (r *recorder) SendAfter(key, ms uint32, event, payload string, binary bool) {
+	r.message(Effect{Kind: SendAfter, Key: key, DelayMS: ms, Event: event, Payload: payload, Binary: binary})
+}
+
+func (r *recorder) Cancel(key uint32) { r.add(Effect{Kind: Cancel, Key: key}) }
+
+func (r *recorder) Subscribe(topic string) {
+	r.add(Effect{Kind: Subscribe, Topic: r.topic(Subscribe, topic)})
+}
+
+func (r *recorder) Unsubscribe(topic string) {
+	r.add(Effect{Kind: Unsubscribe, Topic: r.topic(Unsubscribe, topic)})
 }
 
 func (r *recorder) Assign(data string) {

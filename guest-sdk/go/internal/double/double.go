@@ -13,7 +13,8 @@ type Event struct {
 
 	NowMS   int64
 	Channel uint64
-	Leave   uint32
+	Kind    uint32 // of a leave or an info
+	Ref     uint32 // of an event that waits for an answer, or a timer's key
 }
 
 // Host is the host's functions.
@@ -22,6 +23,12 @@ type Host interface {
 	Push(event, payload string, binary bool)
 	Broadcast(event, payload string, binary bool)
 	BroadcastFrom(event, payload string, binary bool)
+	BroadcastTo(topic, event, payload string, binary bool)
+	ReplyTo(ref uint32, ok bool, payload string, binary bool)
+	SendAfter(key, ms uint32, event, payload string, binary bool)
+	Cancel(key uint32)
+	Subscribe(topic string)
+	Unsubscribe(topic string)
 	Assign(data string)
 	Intercept(event string)
 	AcceptBinary()
@@ -34,11 +41,14 @@ type Callback string
 
 // The callbacks.
 const (
-	Init      Callback = "ch_init"
-	Join      Callback = "join"
-	Leave     Callback = "leave"
-	HandleIn  Callback = "handle_in"
-	HandleOut Callback = "handle_out"
+	Init       Callback = "ch_init"
+	Join       Callback = "join"
+	Leave      Callback = "leave"
+	HandleIn   Callback = "handle_in"
+	HandleOut  Callback = "handle_out"
+	HandleInfo Callback = "handle_info"
+	Upgrade    Callback = "upgrade"
+	Connect    Callback = "connect"
 )
 
 // Status is what a callback returned.
@@ -58,6 +68,11 @@ type Limits struct {
 	Name       int // bytes of a topic, an event or a setting's key
 	Depth      int // levels of JSON
 	Intercepts int // names that ch_init may intercept
+
+	Timers, TimerBytes int   // of one channel; bytes of all their payloads
+	Subscriptions      int   // of one channel
+	OpenRefs           int   // events of one channel that may be answered later
+	RefMS              int64 // milliseconds for which one may
 }
 
 // Guest is a module's exports, for any value that could be registered.
@@ -91,5 +106,5 @@ func With(h Host, f func(Guest)) {
 	f(seam.guest)
 }
 
-// Connect is called by chhost when it is initialised.
-func Connect(g Guest) { seam.guest = g }
+// Serve is called by chhost when it is initialised.
+func Serve(g Guest) { seam.guest = g }
