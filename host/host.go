@@ -51,6 +51,14 @@ type Config struct {
 	Mount string
 	// Routes send topics to channels. The first match wins.
 	Routes []Route
+	// Connect is the plugin whose connect callback decides about new sockets; it
+	// may be one of the routes' plugins. ConnectHandler is the same as a native
+	// handler; at most one of the two is set. Default: every socket is let in.
+	Connect        *Plugin
+	ConnectHandler channel.Handler
+	// ConnectOptional lets Connect name a plugin that has no connect callback:
+	// then, too, every socket is let in.
+	ConnectOptional bool
 	// Fallback serves every path outside Mount, such as the pages of an
 	// application. Default: 404.
 	Fallback http.Handler
@@ -74,6 +82,9 @@ type Config struct {
 	Grace time.Duration
 	// Now is the clock that handlers see. Default time.Now.
 	Now func() time.Time
+	// AfterFunc makes the timers of handlers, on the same clock, see
+	// [channel.Config]. Default time.AfterFunc.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 	// Logger receives everything that is worth a line. Default none.
 	Logger *slog.Logger
 }
@@ -97,6 +108,9 @@ type Plugin struct {
 	Settings map[string]string
 	// Limits bound what the plugin may use.
 	Limits wasm.Limits
+	// Rotate lets at least two instances take turns, so that a plugin which keeps
+	// state in its own memory shows it at once. It is for development.
+	Rotate bool
 }
 
 // DefaultMount is the path of the socket unless configured otherwise.
@@ -114,6 +128,10 @@ type Host struct {
 	tenant *tenant.Tenant
 	ws     *websocket.Transport
 	mux    http.Handler
+
+	deploying chan struct{}      // has room for one deploy at a time
+	plugins   map[*Plugin]served // belongs to New, then to who deploys
+	connect   *Plugin            // the one that decides about sockets, likewise
 
 	state    atomic.Int32
 	stopOnce sync.Once
@@ -144,7 +162,7 @@ func CheckPatterns(patterns ...string) error {
 // lists everything that is wrong with the routes and the modules; it is a
 // [*wasm.ModuleError] where a module is at fault.
 func New(cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: limitlog.New(cfg.Logger), stop: make(chan struct{}), done: make(chan struct{})}
+	h := &Host{cfg: cfg, log: limitlog.New(cfg.Logger), stop: make(chan struct{}), done: make(chan struct{}), deploying: make(chan struct{}, 1), plugins: make(map[*Plugin]served)}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -171,20 +189,24 @@ func New(cfg Config) (*Host, error) {
 
 func (h *Host) build() error {
 	routes, faults := h.handlers()
+	connector, fault := h.connector()
+	faults = errors.Join(faults, fault)
 	h.pubsub = pubsub.New(h.cfg.PubSub)
 	var err error
 	h.tenant, err = tenant.New(tenant.Config{
-		PubSub: h.pubsub,
-		Routes: routes,
-		Limits: h.cfg.Limits,
-		Now:    h.cfg.Now,
-		Logger: h.log,
+		PubSub:    h.pubsub,
+		Routes:    routes,
+		Connect:   connector,
+		Limits:    h.cfg.Limits,
+		Now:       h.cfg.Now,
+		AfterFunc: h.cfg.AfterFunc,
+		Logger:    h.log,
 	})
 	if err := errors.Join(faults, err); err != nil {
 		return err // all that is wrong, with the modules and with the patterns
 	}
 	h.ws = websocket.New(websocket.Config{
-		Accept:      func(*http.Request) (socket.Config, error) { return h.tenant.Socket(), nil },
+		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, "websocket") },
 		CheckOrigin: h.cfg.CheckOrigin,
 		MaxFrame:    h.cfg.MaxFrame,
 		IdleTimeout: h.cfg.IdleTimeout,
@@ -205,21 +227,20 @@ func (h *Host) handlers() ([]tenant.Route, error) {
 	if len(h.cfg.Routes) == 0 {
 		return nil, errors.New("host: no routes: nothing could be joined")
 	}
-	plugins := make(map[*Plugin]channel.Handler)
 	routes := make([]tenant.Route, 0, len(h.cfg.Routes))
+	failed := make(map[*Plugin]bool)
 	var errs []error
 	for _, r := range h.cfg.Routes {
 		handler := r.Handler
 		switch {
 		case (r.Handler == nil) == (r.Plugin == nil):
 			errs = append(errs, fmt.Errorf("host: the route %q needs a handler or a plugin, and only one of them", r.Pattern))
-		case r.Plugin != nil:
-			compiled, known := plugins[r.Plugin]
-			if !known {
-				var err error
-				compiled, err = h.compile(r.Plugin)
+		case r.Plugin != nil && !failed[r.Plugin]:
+			compiled, err := h.compiled(r.Plugin)
+			if err != nil {
 				errs = append(errs, err)
-				plugins[r.Plugin] = compiled
+				failed[r.Plugin] = true
+				break
 			}
 			handler = compiled
 		}
@@ -228,14 +249,29 @@ func (h *Host) handlers() ([]tenant.Route, error) {
 	return routes, errors.Join(errs...)
 }
 
-func (h *Host) compile(p *Plugin) (channel.Handler, error) {
-	compiled, err := h.engine.Compile(context.Background(), wasm.Module{
-		Name: p.Name, Tenant: tenant.Default, Binary: p.Module, Settings: p.Settings, Limits: p.Limits,
-	})
-	if err != nil {
-		return nil, err
+// served is a version of a plugin that is being served.
+type served struct {
+	*wasm.Plugin
+	name string
+	seq  int
+}
+
+// compiled returns what a plugin was compiled to, at its first mention.
+func (h *Host) compiled(p *Plugin) (*wasm.Plugin, error) {
+	if known, ok := h.plugins[p]; ok {
+		return known.Plugin, nil
 	}
-	return compiled, nil
+	made, err := h.compile(context.Background(), p, p.Name, 1)
+	if err == nil {
+		h.plugins[p] = served{made, p.Name, 1}
+	}
+	return made, err
+}
+
+func (h *Host) compile(ctx context.Context, p *Plugin, name string, seq int) (*wasm.Plugin, error) {
+	return h.engine.Compile(ctx, wasm.Module{
+		Name: name, Seq: seq, Tenant: tenant.Default, Binary: p.Module, Settings: p.Settings, Limits: p.Limits, Rotate: p.Rotate,
+	})
 }
 
 // ServeHTTP serves the socket below Mount, and Fallback elsewhere. Before Run
@@ -253,6 +289,15 @@ func (h *Host) Subscribers(topic string) int {
 	return h.pubsub.Subscribers(pubsub.Topic{Namespace: h.tenant.Name(), Name: topic})
 }
 
+// Kick ends every channel of this node that is joined to topic, as an operator
+// does: its client gets phx_close and does not join again by itself. It returns
+// how many there were, and does not wait for them.
+func (h *Host) Kick(topic string) int { return h.tenant.Kick(topic) }
+
+// Busy tells whether a channel is at work, timers that are not due left aside. It
+// is for tests that move the clock.
+func (h *Host) Busy() bool { return h.tenant.Busy() }
+
 // ErrRan is returned by Run when it was called before.
 var ErrRan = errors.New("host: Run was called before; make a new Host")
 
@@ -269,6 +314,7 @@ func (h *Host) Run(ctx context.Context) error {
 	defer endLoops()
 	var running sync.WaitGroup
 	running.Go(func() { _ = h.ws.Run(loops) })
+	running.Go(func() { h.engine.Run(loops) })
 	running.Go(func() {
 		if err := h.pubsub.Run(loops); err != nil {
 			h.log.Error("the link to the other nodes ended", "err", err)

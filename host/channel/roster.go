@@ -168,8 +168,12 @@ func (e *Env) Replace(ctx context.Context, old, next Handler, free func()) (Move
 	defer e.release(u)
 
 	var moved, stayed atomic.Int64
-	// As many at once as can be at work: an upgrade may enter a guest.
-	turns := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	// An upgrade that enters a guest takes its place there from a client's event.
+	// One that does not takes a moment, and only the goroutines are bounded.
+	turns := make(chan struct{}, 256)
+	if next.Traits().has(CallbackUpgrade) {
+		turns = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	}
 	done := func(o outcome) {
 		switch o {
 		case upgraded:
