@@ -102,7 +102,7 @@ type start struct {
 // files. Whoever starts a goroutine waits for it, and says here how.
 var goroutines = map[string]start{
 	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
-	"host":                     {5, "Host.Run: the loops of the transport and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
+	"host":                     {6, "Host.Run: the loops of the transport, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {3, "Env.Wait: counts every turn of a channel and waits for them; one AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":            {1, "the cleanup of the test that started the server: Shutdown, then it waits for Run"},
 	"host/phx/phxclient":       {5, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
