@@ -1,13 +1,13 @@
 package wasm
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -43,12 +43,34 @@ func FuzzCompile(f *testing.F) {
 			}
 			return
 		}
-		for _, fault := range sectionFaults(bin) {
-			if fault == "" || len(fault) > 4096 {
-				t.Errorf("a fault of %d bytes", len(fault))
+		faults := sectionFaults(bin)
+		served := servedImports()
+		for _, name := range importedNames(bin) {
+			f, ok := served[name[1]]
+			if !ok || f.module != name[0] {
+				faults = append(faults, unknownImport(name[0], name[1], served))
+			}
+		}
+		for _, fault := range faults {
+			if fault == "" || len(fault) > 4096 || !utf8.ValidString(fault) {
+				t.Errorf("a fault of %d bytes: %.200q", len(fault), fault)
 			}
 		}
 	})
+}
+
+// importedNames reads the modules and names of a binary's first few imports.
+func importedNames(bin []byte) (names [][2]string) {
+	for r := (reader{bin[8:]}); len(r.data) > 0; {
+		id := r.byte()
+		body := reader{r.take(r.uint())}
+		for n := body.uint(); id == 2 && n > 0 && len(body.data) > 0 && len(names) < 20; n-- {
+			names = append(names, [2]string{string(body.take(body.uint())), string(body.take(body.uint()))})
+			body.byte()
+			body.uint()
+		}
+	}
+	return names
 }
 
 // fuzzLimits are small, so that they are reached.
@@ -74,6 +96,13 @@ func FuzzImports(f *testing.F) {
 		{{opReply, 0, 0xffffffff, 0xffffffff, 0}},
 		{{opClock, 0, 64}, {opRandom, 64, 64}, {opPoll, 128, 256, 1, 512}, {opExit, 3}},
 		{{opPoke, 64, 128}, {opPoke, 68, 100}, {opWrite, 1, 64, 1, 72}},
+		{{opReplyTo, 7, 1, text("[null]"), 0}, {opSendAfter, 1, 5000, text("tick"), text(`{"n":1}`), 0}, {opCancel, 1}},
+		{{opSubscribe, text("news:all")}, {opUnsubscribe, text("news:all")}, {opBroadcastTo, text("other"), text("e"), text("\xff"), 1}},
+		{{opSendAfter, 2, 86_400_001, text("late"), text("{}"), 0}},
+		{{opBroadcastTo, puppetEvent + abi.EventSize, 11, puppetEvent + abi.EventSize + 11, 7, puppetEvent + abi.EventSize + 18, 13, 0}}, // passes on
+		{{opConsoleLog, utf16Text("a line ☃")}, {opSeed, 64}, {opDateNow, 72}, {opTrace, utf16Text("numbers"), 2, 64}},
+		{{opAbort, utf16Text("why"), utf16Text("where.ts"), 12, 34}},
+		{{opConsoleLog, 3}},
 	}
 	for i, s := range seeds {
 		for _, status := range []abi.Status{abi.StatusOK, abi.StatusError} {
@@ -81,7 +110,7 @@ func FuzzImports(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, list []byte, phase byte, name string, payload []byte, raw bool) {
-		ev := &channel.Event{Topic: "rooms:lobby", Event: name, Assigns: list, Now: start(), Channel: 1, Leave: channel.LeaveLeft}
+		ev := &channel.Event{Topic: "rooms:lobby", Event: name, Assigns: list, Now: start(), Channel: 1, Leave: channel.LeaveLeft, Info: channel.InfoTimer, Ref: 7, Seed: 1}
 		if phx.CheckName(name) != nil || phx.ReservedEvent(name) {
 			ev.Event = "new:msg" // a client's name was checked when it came in
 		}
@@ -100,7 +129,7 @@ func FuzzImports(f *testing.F) {
 // checkCall runs a callback and holds what comes of it to the rules.
 func checkCall(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Event) {
 	t.Helper()
-	res, err := p.call(context.Background(), phase, ev)
+	res, err := p.enter(phase, ev)
 	if n := len(p.slots); n != 0 {
 		t.Fatalf("%d slots are taken", n)
 	}
@@ -159,27 +188,48 @@ func checkResult(t *testing.T, limits Limits, phase abi.Phase, ev *channel.Event
 	if len(res.Do) > limits.Effects {
 		t.Errorf("%d effects", len(res.Do))
 	}
-	allowed := map[channel.EffectKind]abi.Import{
-		channel.KindPush: abi.ImportPush, channel.KindBroadcast: abi.ImportBroadcast,
-		channel.KindBroadcastFrom: abi.ImportBroadcastFrom, channel.KindAssign: abi.ImportAssign,
-	}
 	for _, e := range res.Do {
-		if !row.Imports.Has(allowed[e.Kind()]) {
+		if !row.Imports.Has(effectImports()[e.Kind()]) {
 			t.Errorf("%s may not %s", phase, e.Kind())
 		}
-		if e.Kind() == channel.KindAssign {
+		checkNamesAndDelay(t, e)
+		switch e.Kind() {
+		case channel.KindAssign:
 			if total += len(e.Assigns()); len(e.Assigns()) > limits.Assigns {
 				t.Errorf("assigns of %d bytes", len(e.Assigns()))
 			}
-			continue
+		case channel.KindReplyTo:
+			total += checkPayload(t, limits, ev, e.Payload(), false)
+		case channel.KindCancel, channel.KindSubscribe, channel.KindUnsubscribe:
+			if e.Payload().Len() != len("{}") {
+				t.Errorf("%s has a payload", e.Kind())
+			}
+		default:
+			total += checkPayload(t, limits, ev, e.Payload(), true)
 		}
-		if err := phx.CheckName(e.Event()); err != nil || phx.ReservedEvent(e.Event()) {
-			t.Errorf("the event %q: %v", e.Event(), err)
-		}
-		total += checkPayload(t, limits, ev, e.Payload(), true)
 	}
 	if total > limits.EffectBytes {
 		t.Errorf("effects of %d bytes", total)
+	}
+}
+
+func checkNamesAndDelay(t *testing.T, e channel.Effect) {
+	t.Helper()
+	switch e.Kind() {
+	case channel.KindPush, channel.KindBroadcast, channel.KindBroadcastFrom, channel.KindBroadcastTo, channel.KindSendAfter:
+		if err := phx.CheckName(e.Event()); err != nil || phx.ReservedEvent(e.Event()) {
+			t.Errorf("%s of the event %q: %v", e.Kind(), e.Event(), err)
+		}
+	}
+	switch e.Kind() {
+	case channel.KindBroadcastTo, channel.KindSubscribe, channel.KindUnsubscribe:
+		if err := phx.CheckName(e.Topic()); err != nil {
+			t.Errorf("%s of the topic %q: %v", e.Kind(), e.Topic(), err)
+		}
+	case channel.KindSendAfter:
+		if e.Delay() < channel.MinDelay || e.Delay() > channel.MaxDelay {
+			t.Errorf("a delay of %v", e.Delay())
+		}
 	}
 }
 

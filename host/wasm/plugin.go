@@ -165,7 +165,7 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 	inst, err := p.instantiate(ctx)
 	if err == nil && !inst.declared.equal(&p.declared) {
 		inst.destroy()
-		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_init has to be the same each time"}
+		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_callbacks and ch_init have to be the same each time"}
 	}
 	if err != nil {
 		p.release(nil)

@@ -310,31 +310,35 @@ func TestCloseEngineUnderUse(t *testing.T) {
 // TestFickleInstance: an instance that declares something else than the trial
 // instance did is not used.
 func TestFickleInstance(t *testing.T) {
-	var seconds atomic.Int64
-	var log channeltest.Log
-	e := newTestEngine(t, Config{Logger: log.Logger(), Now: func() time.Time { return time.Unix(1000+seconds.Load(), 0) }})
-	p := compile(t, e, "served/fickle", Limits{Instances: 2})
-	if p.Traits().AcceptBinary {
-		t.Fatal("the trial instance accepts binary")
+	for _, name := range []string{"fickle", "fickle_callbacks"} {
+		t.Run(name, func(t *testing.T) {
+			var seconds atomic.Int64
+			var log channeltest.Log
+			e := newTestEngine(t, Config{Logger: log.Logger(), Now: func() time.Time { return time.Unix(1000+seconds.Load(), 0) }})
+			p := compile(t, e, "served/"+name, Limits{Instances: 2})
+			if p.Traits().AcceptBinary {
+				t.Fatal("the trial instance accepts binary")
+			}
+			if _, err := p.HandleIn(t.Context(), event("{}")); err == nil {
+				t.Fatal("handle_in did not trap")
+			}
+			seconds.Store(1)
+			for range 3 {
+				if _, err := p.Join(t.Context(), event("{}")); !isRefusal(err, phx.ReasonUnavailable) {
+					t.Errorf("an instance that declares something else: %v", err)
+				}
+				wantPool(t, p, 0)
+			}
+			if !strings.Contains(log.String(), "declares other callbacks, intercepts or binary than the trial instance did") {
+				t.Errorf("the log does not say why:\n%s", log.String())
+			}
+			seconds.Store(2)
+			if _, err := p.Join(t.Context(), event("{}")); err != nil {
+				t.Errorf("an instance that declares the same: %v", err)
+			}
+			wantPool(t, p, 1)
+		})
 	}
-	if _, err := p.HandleIn(t.Context(), event("{}")); err == nil {
-		t.Fatal("handle_in did not trap")
-	}
-	seconds.Store(1)
-	for range 3 {
-		if _, err := p.Join(t.Context(), event("{}")); !isRefusal(err, phx.ReasonUnavailable) {
-			t.Errorf("an instance that declares something else: %v", err)
-		}
-		wantPool(t, p, 0)
-	}
-	if !strings.Contains(log.String(), "declares other callbacks, intercepts or binary than the trial instance did") {
-		t.Errorf("the log does not say why:\n%s", log.String())
-	}
-	seconds.Store(2)
-	if _, err := p.Join(t.Context(), event("{}")); err != nil {
-		t.Errorf("an instance that declares the same: %v", err)
-	}
-	wantPool(t, p, 1)
 }
 
 // TestConcurrentCalls mixes calls that end well and badly. Each answer belongs to

@@ -1,0 +1,18 @@
+;; Imports of the contract with other types.
+;; refused: import "chhost_v1" "reply_to" has the type (i32, i32, i32, i32) -> (): expected (i32, i32, i32, i32, i32) -> ()
+;; refused: import "chhost_v1" "broadcast_to" has the type (i32, i32, i32, i32, i32) -> (): expected (i32, i32, i32, i32, i32, i32, i32) -> ()
+;; refused: import "chhost_v1" "send_after" has the type (i32, i64, i32, i32, i32, i32, i32) -> (): expected (i32, i32, i32, i32, i32, i32, i32) -> ()
+;; refused: import "chhost_v1" "cancel" has the type (i64) -> (): expected (i32) -> ()
+;; refused: import "chhost_v1" "subscribe" has the type (i32, i32) -> i32: expected (i32, i32) -> ()
+;; refused: import "chhost_v1" "unsubscribe" has the type () -> (): expected (i32, i32) -> ()
+(module
+  (import "chhost_v1" "reply_to" (func (param i32 i32 i32 i32)))
+  (import "chhost_v1" "broadcast_to" (func (param i32 i32 i32 i32 i32)))
+  (import "chhost_v1" "send_after" (func (param i32 i64 i32 i32 i32 i32 i32)))
+  (import "chhost_v1" "cancel" (func (param i64)))
+  (import "chhost_v1" "subscribe" (func (param i32 i32) (result i32)))
+  (import "chhost_v1" "unsubscribe" (func))
+  (memory (export "memory") 1)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0)))
