@@ -27,8 +27,8 @@ type Config struct {
 	CacheDir string
 	// Logger receives what guests log and why they failed. Default none.
 	Logger *slog.Logger
-	// Now is the clock that a guest sees before its first callback. Default
-	// time.Now.
+	// Now is the clock that a guest sees where no event brings one: before its first
+	// callback, in ch_buffer and in ch_idle. Default time.Now.
 	Now func() time.Time
 }
 

@@ -358,16 +358,23 @@ func TestClock(t *testing.T) {
 	res, err = p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, append(sleep(1), sleep(1<<63-1)...)...))
 	wantFailure(t, res, err, "LimitError", "wasm: limit sleep exceeded")
 
-	// The monotonic clock of an instance never goes back, whatever the host's does.
-	early := ns(monotonic)
-	ev := scripted(t, abi.StatusOK, step{opClock, monotonic, 64}, step{opReply, 0, 64, 8, 1})
-	ev.Now = start().Add(-time.Hour)
-	res, err = p.enter(abi.PhaseHandleIn, ev)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if late := int64(binary.LittleEndian.Uint64(res.Reply.Payload.Data())); late < early {
-		t.Errorf("the monotonic clock went back by %v", time.Duration(early-late))
+	// The monotonic clock of an instance never goes back, whatever the host's does,
+	// and it goes on all the same while the guest sleeps.
+	latest := ns(monotonic, sleep(time.Second)...)
+	for _, back := range []time.Duration{0, time.Second, time.Hour} {
+		ev := scripted(t, abi.StatusOK, slices.Concat([]step{{opClock, monotonic, 64}}, sleep(time.Millisecond),
+			[]step{{opClock, monotonic, 72}, {opClock, realtime, 80}, {opReply, 0, 64, 24, 1}})...)
+		ev.Now = start().Add(-back)
+		res, err = p.enter(abi.PhaseHandleIn, ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := res.Reply.Payload.Data()
+		at := func(n int) int64 { return int64(binary.LittleEndian.Uint64(data[n:])) }
+		if at(0) < latest || at(8) != at(0)+int64(time.Millisecond) || at(16) != ev.Now.Add(time.Millisecond).UnixNano() {
+			t.Errorf("%v earlier: the monotonic clock went from %d to %d and %v on, the other shows %v", back, latest, at(0), time.Duration(at(8)-at(0)), time.Unix(0, at(16)))
+		}
+		latest = at(8)
 	}
 }
 

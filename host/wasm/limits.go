@@ -13,9 +13,9 @@ type Limits struct {
 	// Instances is how many callbacks of the plugin may run at once. Default
 	// twice GOMAXPROCS.
 	Instances int
-	// Wait is how long a join or an event waits for an instance before it is
-	// answered "busy". Default 2 s. A leave and an intercepted broadcast, which
-	// nobody could be told about, wait for as long as it takes.
+	// Wait is how long a connection, a join or an event waits for an instance before
+	// it is answered "busy". Default 2 s. A leave, an intercepted broadcast, a timer
+	// and an upgrade, of which nobody could be told, wait for as long as it takes.
 	Wait time.Duration
 	// Payload is the size in bytes of one payload, in either direction. Default
 	// 320 KiB: that is 64 KiB more than the largest frame of a client, so that a
