@@ -3,28 +3,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { UNANSWERED, join, ok, onTopic, refused, roundTrip, timedOut } from "./channels.mjs";
 import { collect, connect } from "./connect.mjs";
 import { route, serve } from "./server.mjs";
 import { outcome, until } from "./wait.mjs";
-
-const ok = (response = {}) => ({ status: "ok", response });
-const refused = (reason) => ({ status: "error", response: { reason } });
-const timedOut = { status: "timeout", response: {} };
-const UNANSWERED = 300; // ms; the timeout of a push or join that is to have no answer
-
-async function join(client, topic, params = {}) {
-  const channel = client.socket.channel(topic, params);
-  assert.deepEqual(await outcome(channel.join()), ok());
-  return channel;
-}
-
-// The server has handled, and this client has seen, everything that came before: frames to one client keep their order.
-async function roundTrip(client, topic) {
-  const channel = await join(client, topic);
-  assert.deepEqual(await outcome(channel.push("echo", { here: true })), ok({ here: true }));
-}
-
-const onTopic = (frames, topic, event) => frames.filter((frame) => frame[2] === topic && (!event || frame[3] === event));
 
 export function behaviours(name, Socket) {
   const routes = [route("foods:*", "food"), route("rooms:*", "rooms")];

@@ -2,7 +2,11 @@
 
 import { createRequire } from "node:module";
 import { behaviours } from "./behaviours.mjs";
+import { joining } from "./joining.mjs";
+import { recovery } from "./recovery.mjs";
 
 const { Socket } = createRequire(import.meta.url)("../../host/client/chhost.js");
 
 behaviours("chhost.js", Socket);
+joining("chhost.js", Socket);
+recovery("chhost.js", Socket);

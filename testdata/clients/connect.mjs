@@ -1,23 +1,30 @@
 // A client's connection with a witness: every frame that crossed the wire, whatever the client made of it.
 
 import { WebSocket } from "ws";
+import { receivedFrame, sentFrame } from "./notation.mjs";
 import { until } from "./wait.mjs";
 
-/** A connected socket of either client, with `frames` (received) and `sent`, both in V2 notation and in order. */
-export async function connect(t, Socket, server) {
+/**
+ * A connected socket of either client, with `frames` (received) and `sent`, both in the notation of notation.mjs and in
+ * order, and `texts`: the text frames of both directions as they were. The options are the client's own.
+ */
+export async function connect(t, Socket, server, options = {}) {
   const frames = [];
   const sent = [];
+  const texts = [];
+  const note = (data) => { if (typeof data === "string") texts.push(data); };
   class WitnessedWebSocket extends WebSocket {
     constructor(...args) {
       super(...args);
-      this.addEventListener("message", ({ data }) => frames.push(typeof data === "string" ? JSON.parse(data) : data));
+      this.addEventListener("message", ({ data }) => { note(data); frames.push(receivedFrame(data)); });
     }
     send(data, ...rest) {
-      sent.push(JSON.parse(data));
+      note(data);
+      sent.push(sentFrame(data));
       super.send(data, ...rest);
     }
   }
-  const socket = new Socket(server.mount, { transport: WitnessedWebSocket });
+  const socket = new Socket(server.mount, { transport: WitnessedWebSocket, ...options });
   const closes = [];
   let opens = 0;
   socket.onOpen(() => opens++);
@@ -26,7 +33,7 @@ export async function connect(t, Socket, server) {
   socket.connect();
   t.after(() => socket.disconnect());
   await until("the connection", () => socket.isConnected());
-  return { socket, frames, sent, closes, opens: () => opens };
+  return { socket, frames, sent, texts, closes, opens: () => opens };
 }
 
 /** Collects the payloads of an event. */

@@ -6,10 +6,14 @@ import { Socket } from "phoenix";
 import { WebSocket } from "ws";
 import { behaviours } from "./behaviours.mjs";
 import { collect, connect } from "./connect.mjs";
+import { joining } from "./joining.mjs";
+import { recovery } from "./recovery.mjs";
 import { route, serve } from "./server.mjs";
 import { outcome, until } from "./wait.mjs";
 
 behaviours("npm phoenix", Socket);
+joining("npm phoenix", Socket);
+recovery("npm phoenix", Socket);
 
 describe("a client that sends text which is not UTF-8", () => {
   let server;

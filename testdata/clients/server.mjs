@@ -1,4 +1,4 @@
-// The chhost under test: started as a process of its own, as people start it, and stopped with SIGTERM.
+// The chhost under test: started as a process of its own, as people start it, and stopped with SIGTERM, or killed.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A route of `serve`: the pattern goes to the guest NAME.wasm in the directory CHHOST_GUESTS. */
 export function route(pattern, name) {
-  const guests = environment("CHHOST_GUESTS", "the directory with food.wasm, chat.wasm and rooms.wasm");
+  const guests = environment("CHHOST_GUESTS", "the directory with the guests, such as rooms.wasm");
   return ["--route", `${pattern}=${path.join(guests, `${name}.wasm`)}`];
 }
 
@@ -61,6 +61,13 @@ async function start(args, deadline) {
       await ended;
       process.removeListener("exit", kill);
       assert.deepEqual([child.exitCode, child.signalCode], [0, null], `not a clean exit: ${story()}`);
+    },
+    /** Ends it at once, without a word to anybody, as a crash would. */
+    async kill() {
+      kill();
+      await ended;
+      process.removeListener("exit", kill);
+      assert.equal(child.signalCode, "SIGKILL", `it had ended before: ${story()}`);
     },
   };
 }
