@@ -1,0 +1,185 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// nativeRelay is testdata/guests/served/relay.wat in Go.
+func nativeRelay(name string) channel.Handler {
+	const later, tick = 1, 2 // timers
+	news := "relay:news"
+	type result = channel.Result
+	do := func(e ...channel.Effect) (result, error) { return result{Do: e}, nil }
+	ok := func(e ...channel.Effect) (result, error) {
+		return result{Do: e, Reply: channel.Reply{Status: phx.StatusOK}}, nil
+	}
+	no := func(payload string) channel.Reply {
+		return channel.Reply{Status: phx.StatusError, Payload: channeltest.Object(payload)}
+	}
+	again := func(ev *channel.Event) channel.Effect {
+		return channel.SendAfter(tick, 5*time.Second, ev.Event, ev.Payload)
+	}
+	return channel.Funcs{
+		Name: name, AcceptBinary: true, RepliesLater: true,
+		JoinFunc: func(context.Context, *channel.Event) (result, error) { return result{}, nil },
+		HandleInFunc: func(_ context.Context, ev *channel.Event) (result, error) {
+			switch ev.Event {
+			case "later":
+				return do(channel.Assign(binary.LittleEndian.AppendUint32(nil, ev.Ref)), channel.SendAfter(later, time.Second, ev.Event, ev.Payload))
+			case "tick":
+				return ok(again(ev))
+			case "stop":
+				return ok(channel.Cancel(tick))
+			case "listen":
+				return ok(channel.Subscribe(news))
+			case "mute":
+				return ok(channel.Unsubscribe(news))
+			case "tell":
+				return ok(channel.BroadcastTo(news, "told", ev.Payload))
+			case "whoami":
+				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: channeltest.JSON(string(ev.SocketAssigns))}}, nil
+			}
+			return result{Reply: no(`{"reason":"unknown event"}`)}, nil
+		},
+		HandleInfoFunc: func(_ context.Context, ev *channel.Event) (result, error) {
+			push := channel.Push(ev.Event, ev.Payload)
+			switch {
+			case ev.Info == channel.InfoBroadcast:
+				return do(push)
+			case ev.Info == channel.InfoTimer && ev.Ref == later:
+				return do(channel.ReplyTo(binary.LittleEndian.Uint32(ev.Assigns), phx.StatusOK, ev.Payload))
+			case ev.Info == channel.InfoTimer:
+				return do(push, again(ev))
+			}
+			return do()
+		},
+		UpgradeFunc: func(_ context.Context, ev *channel.Event) (result, error) {
+			return do(channel.Push("upgraded", channeltest.Object(`{"from":"`+ev.Event+`"}`)))
+		},
+		ConnectFunc: func(_ context.Context, ev *channel.Event) (result, error) {
+			if bytes.Contains(ev.Payload.Data(), []byte("intruder")) {
+				return result{Status: channel.StatusError, Reply: no(`{"reason":"unauthorized"}`)}, nil
+			}
+			id := channel.Reply{Status: phx.StatusOK, Payload: channeltest.Object(`{"id":"users:jo"}`)}
+			return result{Do: []channel.Effect{channel.Assign([]byte(`{"user":"jo"}`))}, Reply: id}, nil
+		},
+	}.Handler()
+}
+
+// TestRelay holds one conversation with a guest and with the same in Go: what
+// the contract says of timers, other topics, later replies, upgrades and
+// connections, from the client's frame through the guest and back.
+func TestRelay(t *testing.T) {
+	for _, native := range []bool{true, false} {
+		t.Run(fmt.Sprintf("native %v", native), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { converse(t, relays(t, native)) })
+		})
+	}
+}
+
+// relays makes the versions of the relay.
+func relays(t *testing.T, native bool) func(seq int) channel.Handler {
+	if native {
+		return func(seq int) channel.Handler { return nativeRelay(fmt.Sprintf("relay@%d", seq)) }
+	}
+	e := newTestEngine(t, Config{})
+	return func(seq int) channel.Handler {
+		p, err := e.Compile(t.Context(), Module{Name: "relay", Seq: seq, Binary: guest(t, "served/relay"), Rotate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+}
+
+func converse(t *testing.T, version func(seq int) channel.Handler) {
+	node := channeltest.NewNode(t, channel.Config{})
+	first := version(1)
+	connect := func(payload string) string {
+		res, err := node.Env.Connect(t.Context(), func() (channel.Handler, bool) { return first, true }, &channel.Event{Payload: channeltest.Object(payload)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := fmt.Sprintf("%d %s %s", res.Status, res.Reply.Status, res.Reply.Payload.Data())
+		for _, e := range res.Do {
+			said += " " + string(e.Assigns())
+		}
+		return said
+	}
+	for payload, want := range map[string]string{
+		`{"params":{}}`:                   `0 ok {"id":"users:jo"} {"user":"jo"}`,
+		`{"params":{"who":"intruder"}}`:   `1 error {"reason":"unauthorized"}`,
+		`{"params":{"who":"an intrude"}}`: `0 ok {"id":"users:jo"} {"user":"jo"}`,
+	} {
+		if got := connect(payload); got != want {
+			t.Errorf("connect with %s: %s, want %s", payload, got, want)
+		}
+	}
+
+	c := node.Client(t, "relay:1", first, channel.Options{SocketAssigns: []byte(`{"user":"jo"}`)})
+	ref := 0
+	// says sends an event, waits, and wants these frames.
+	says := func(event, payload string, wait time.Duration, want ...string) {
+		t.Helper()
+		ref++
+		if event != "" {
+			c.Send(t, fmt.Sprintf(`["1","%d","relay:1",%q,%s]`, ref, event, payload))
+		}
+		time.Sleep(wait)
+		synctest.Wait()
+		for i := range want {
+			want[i] = strings.ReplaceAll(want[i], "REF", fmt.Sprint(ref))
+		}
+		if got := c.Rest(); !slices.Equal(got, want) {
+			t.Errorf("after %s and %v:\n\t%s\nwant\n\t%s", event, wait, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+		}
+	}
+	reply := func(response string) string {
+		return `["1","REF","relay:1","phx_reply",{"status":"ok","response":` + response + `}]`
+	}
+	push := func(event, payload string) string { return fmt.Sprintf(`["1",null,"relay:1",%q,%s]`, event, payload) }
+	says("phx_join", `{}`, 0, reply("{}"))
+	says("unknown", `{}`, 0, `["1","REF","relay:1","phx_reply",{"status":"error","response":{"reason":"unknown event"}}]`)
+	says("whoami", `{}`, 0, reply(`{"user":"jo"}`))
+	says("later", `{"n": 1}`, 999*time.Millisecond)
+	ref--
+	says("", "", time.Millisecond, reply(`{"n": 1}`))
+	says("tick", `{"é":"☃"}`, 4999*time.Millisecond, reply("{}"))
+	says("", "", 10*time.Second, push("tick", `{"é":"☃"}`), push("tick", `{"é":"☃"}`))
+	says("tell", `{"n":2}`, 0, reply("{}"))
+	says("listen", `{}`, 0, reply("{}"))
+	says("tell", `{"n":3}`, 0, reply("{}"), push("told", `{"n":3}`))
+	node.Broadcast("relay:news", "else", `{"n":4}`)
+	says("", "", 0, push("else", `{"n":4}`))
+
+	second := version(2)
+	c.Handler = second
+	moved, err := node.Env.Replace(t.Context(), first, second, nil)
+	if err != nil || moved.Channels != 1 {
+		t.Errorf("moving: %+v, %v", moved, err)
+	}
+	says("", "", 0, push("upgraded", `{"from":"relay@1"}`))
+	node.Broadcast("relay:news", "else", `{"n":5}`)
+	says("", "", 2*time.Millisecond, push("else", `{"n":5}`), push("tick", `{"é":"☃"}`))
+	says("stop", `{}`, time.Minute, reply("{}"))
+	says("mute", `{}`, 0, reply("{}"))
+	says("tell", `{"n":6}`, 0, reply("{}"))
+	says("tick", `{}`, 0, reply("{}"))
+	says("phx_leave", `{}`, time.Hour, reply("{}"), `["1","1","relay:1","phx_close",{}]`)
+	node.Settle(t)
+	if text := node.Log.String(); text != "" {
+		t.Errorf("the log is\n%s", text)
+	}
+}
