@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/host/channel"
@@ -139,6 +140,7 @@ func nativeChat() channel.Handler {
 		return s
 	}
 	refuse := func(why string) channel.Reply { return nope(reason(why)) }
+	ping := channel.SendAfter(1, 5*time.Second, "ping", phx.Payload{})
 	return channel.Funcs{
 		Name: "chat",
 		JoinFunc: func(_ context.Context, ev *event) (result, error) {
@@ -150,10 +152,16 @@ func nativeChat() channel.Handler {
 				return result{Status: channel.StatusError, Reply: refuse("name needed")}, nil
 			case utf8.RuneCountInString(name) > 32:
 				return result{Status: channel.StatusError, Reply: refuse("name too long")}, nil
+			case strings.EqualFold(name, "system"):
+				return result{Status: channel.StatusError, Reply: refuse("name taken")}, nil
 			}
 			user := object(fields{"user": name})
-			return do(channel.Assign(user.Data()), channel.Broadcast("user:entered", user))
+			return do(channel.Assign(user.Data()), ping, channel.Broadcast("user:entered", user))
 		},
+		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
+			return do(ping, channel.Push("new:msg", object(fields{"user": "SYSTEM", "body": "ping"})))
+		},
+		UpgradeFunc: func(context.Context, *event) (result, error) { return do(ping) },
 		LeaveFunc: func(_ context.Context, ev *event) (result, error) {
 			return do(channel.Broadcast("user:left", object(fields{"user": text(ev.Assigns, "user")})))
 		},

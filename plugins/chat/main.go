@@ -1,5 +1,5 @@
 // Command chat is the example application of the Phoenix Channels guide: a
-// lobby in which everyone hears everyone.
+// lobby in which everyone hears everyone, and the system every five seconds.
 package main
 
 import "github.com/chhost/chhost/guest-sdk/go/chhost"
@@ -11,6 +11,8 @@ var _ interface {
 	chhost.Joiner
 	chhost.Leaver
 	chhost.InHandler
+	chhost.InfoHandler
+	chhost.Upgrader
 } = Chat{}
 
 func init() { chhost.Register(Chat{}) }
@@ -28,6 +30,7 @@ func (Chat) Join(s *chhost.Socket) chhost.JoinResult {
 		return chhost.Refuse(chhost.Reason(fault))
 	}
 	s.Assign(chhost.Map{"user": name})
+	s.SendAfter(pingKey, pingMS, "ping", nil)
 	return s.Broadcast("user:entered", chhost.Map{"user": name})
 }
 
@@ -48,4 +51,27 @@ func (Chat) HandleIn(s *chhost.Socket, event string, payload chhost.Payload) chh
 	}
 	s.Broadcast("new:msg", chhost.Map{"user": s.Assigns().Field("user"), "body": body})
 	return s.Reply(nil)
+}
+
+// The lobby's ping: each member has a timer of its own, which ends with its
+// channel.
+const (
+	pingKey = 1
+	pingMS  = 5000
+	system  = "SYSTEM" // who it is from; nobody may enter by this name
+)
+
+// HandleInfo is called when the timer is due, pings, and sets it again.
+func (Chat) HandleInfo(s *chhost.Socket, info chhost.Info) chhost.InfoResult {
+	if info.Kind != chhost.InfoTimer || info.Key != pingKey {
+		return chhost.OK
+	}
+	s.SendAfter(pingKey, pingMS, "ping", nil)
+	return s.Push("new:msg", chhost.Map{"user": system, "body": "ping"})
+}
+
+// Upgrade takes over a channel whose version had no ping. The timer of one that
+// had is replaced.
+func (Chat) Upgrade(s *chhost.Socket, from string) chhost.UpgradeResult {
+	return s.SendAfter(pingKey, pingMS, "ping", nil)
 }

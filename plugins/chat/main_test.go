@@ -23,7 +23,7 @@ func lobby() *chhosttest.Channel {
 
 func TestJoin(t *testing.T) {
 	c := chhosttest.Channel{Plugin: Chat{}, Topic: "rooms:lobby"}
-	expect(t, c.Join(`{"user":"  jo\u0020"}`), "reply ok {}", `assign {"user":"jo"}`, `broadcast user:entered {"user":"jo"}`)
+	expect(t, c.Join(`{"user":"  jo\u0020"}`), "reply ok {}", `assign {"user":"jo"}`, "send_after 1 5000 ping {}", `broadcast user:entered {"user":"jo"}`)
 	if c.Assigns != `{"user":"jo"}` {
 		t.Errorf("the assigns are %s", c.Assigns)
 	}
@@ -47,6 +47,7 @@ func TestNames(t *testing.T) {
 		`{"user":"\u200b\u2060"}`:        "name needed",
 		`{"user":"jo\nann"}`:             "name needed",
 		`{"user":"` + e(33) + `"}`:       "name too long",
+		`{"user":" System "}`:            "name taken",
 		`{"user":"` + e(32) + `"}`:       "",
 		`{"user":"  ` + e(32) + `    "}`: "",
 		`{"user":"😀"}`:                   "",
@@ -118,7 +119,7 @@ func FuzzText(f *testing.F) {
 		if o := c.Join(`{"user":` + string(quoted) + `}`); o.Err != nil {
 			t.Fatal(o.Err)
 		} else if o.Status == chhosttest.OK {
-			if got := member(t, o.Effects[2], "user"); got != strings.TrimSpace(sent) {
+			if got := member(t, o.Effects[len(o.Effects)-1], "user"); got != strings.TrimSpace(sent) {
 				t.Errorf("%q entered as %q", sent, got)
 			}
 			if got := member(t, c.Leave(chhost.Closed).Effects[0], "user"); got != strings.TrimSpace(sent) {
@@ -145,4 +146,31 @@ func member(t *testing.T, effect chhosttest.Effect, key string) string {
 		t.Fatalf("%s: %v", effect, err)
 	}
 	return payload[key]
+}
+
+// Every five seconds the system pings, for as long as the channel is joined.
+func TestPing(t *testing.T) {
+	c := chhosttest.Channel{Plugin: Chat{}, Topic: "rooms:lobby"}
+	c.Join(`{"user":"jo"}`)
+	ping := "send_after 1 5000 ping {}\npush new:msg {\"body\":\"ping\",\"user\":\"SYSTEM\"}"
+	if got := c.Advance(4999).String(); got != "" {
+		t.Errorf("before its time came\n%s", got)
+	}
+	for range 3 {
+		if got := c.Advance(5000).String(); got != ping {
+			t.Errorf("got\n%s\nwant\n%s", got, ping)
+		}
+	}
+	expect(t, c.HandleInfo("elsewhere", "new:msg", `{}`))
+}
+
+// A channel of a version without the ping gets it, one of a version with it
+// keeps one.
+func TestUpgrade(t *testing.T) {
+	c := lobby()
+	expect(t, c.Upgrade(Chat{}, "chat@1"), "send_after 1 5000 ping {}")
+	expect(t, c.Upgrade(Chat{}, "chat@2"), "send_after 1 5000 ping {}")
+	if len(c.Timers) != 1 || c.Assigns != `{"user":"jo"}` {
+		t.Errorf("timers %v, assigns %s", c.Timers, c.Assigns)
+	}
 }

@@ -24,6 +24,8 @@ func readName(value chhost.JSON) (name, fault string) {
 		return "", "name needed"
 	case isLonger(name, maxName):
 		return "", "name too long"
+	case strings.EqualFold(name, system):
+		return "", "name taken"
 	}
 	return name, ""
 }

@@ -7,6 +7,9 @@ import { collect, connect } from "./connect.mjs";
 import { route, serve } from "./server.mjs";
 import { outcome, until } from "./wait.mjs";
 
+// What people wrote, without the system's pings, which come when they come.
+const written = (messages) => messages.filter(({ user }) => user !== "SYSTEM");
+
 describe("the chat plugin", () => {
   let server;
   before(async () => { server = await serve([route("rooms:*", "chat")]); });
@@ -27,8 +30,8 @@ describe("the chat plugin", () => {
 
     const body = "<b>hello</b> żółw";
     assert.equal((await outcome(grace.channel.push("new:msg", { body }))).status, "ok");
-    await until("Grace's message", () => messages.length);
-    assert.deepEqual(messages, [{ user: "Grace", body }]);
+    await until("Grace's message", () => written(messages).length);
+    assert.deepEqual(written(messages), [{ user: "Grace", body }]);
 
     grace.socket.disconnect();
     await until("Grace's leaving", () => left.length);
@@ -49,6 +52,24 @@ describe("the chat plugin", () => {
     assert.equal(status, "error");
     assert.ok(response.reason, "an error says why");
     assert.equal((await outcome(channel.push("new:msg", { body: "here" }))).status, "ok");
-    assert.deepEqual(messages, [{ user: "Ada", body: "here" }]);
+    assert.deepEqual(written(messages), [{ user: "Ada", body: "here" }]);
+  });
+
+  test("is pinged by the system again and again, until the channel is left", async (t) => {
+    const { channel, frames } = await enter(t, "Ada");
+    const pings = collect(channel, "new:msg");
+    await until("two pings", () => pings.length === 2);
+    assert.deepEqual(pings, Array(2).fill({ user: "SYSTEM", body: "ping" }));
+    assert.equal((await outcome(channel.leave())).status, "ok");
+    const events = () => frames.map(([, , , event]) => event);
+    await until("the end", () => events().includes("phx_close"));
+    assert.equal(events().at(-1), "phx_close", "nothing follows the end");
+  });
+
+  test("lets nobody in by the system's name", async (t) => {
+    const { socket } = await connect(t, Socket, server);
+    const channel = socket.channel("rooms:lobby", { user: " System" });
+    assert.deepEqual(await outcome(channel.join()), { status: "error", response: { reason: "name taken" } });
+    await outcome(channel.leave());
   });
 });

@@ -138,6 +138,7 @@ const nameOf = (user) => element("bdi", "", String(user));
 
 function showMessage({ user, body: text }) {
   const at = new Date();
+  if (user === "SYSTEM") return showSystem(text, at); // nobody else can have the name
   const more = last && last.user === user && at - last.at < GROUP_MS;
   const content = element("div", "content");
   const entry = element("li", `message hue-${hue(user)}`);
@@ -159,6 +160,15 @@ function showMessage({ user, body: text }) {
   show(entry, user === me);
   last = { user, at };
   if (document.hidden) countUnread(unread + 1);
+}
+
+// What the system says is no news for long: the newest takes the place of the one before, if nothing is between them.
+function showSystem(text, at) {
+  const line = element("span", "", `SYSTEM ${text} `, element("time", "", at.toLocaleTimeString()));
+  const newest = entries.lastElementChild;
+  if (newest?.classList.contains("system")) return newest.replaceChildren(line);
+  show(element("li", "note system", line), false);
+  last = null;
 }
 
 // A line of the house: a text, or a name followed by what its owner did.
