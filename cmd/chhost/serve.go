@@ -21,9 +21,13 @@ func serveCommand() *cli.Command {
 			"shell takes the * for itself.\n\n" +
 			"Examples:\n\n" +
 			"   chhost serve --route 'foods:*=food.wasm'\n" +
-			"   chhost serve --addr 0.0.0.0:4000 --route rooms:lobby=lobby.wasm --route 'rooms:*=room.wasm'\n\n" +
+			"   chhost serve --addr 0.0.0.0:4000 --route rooms:lobby=lobby.wasm --route 'rooms:*=room.wasm'\n" +
+			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n\n" +
+			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
+			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket.",
 		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "connect", Usage: "let the plugin in `FILE` decide about new sockets"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
 		}, commonFlags()...),
 		Action: serve,
@@ -38,9 +42,16 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	routes, err := parseRoutes(c.StringSlice("route"))
+	plugins := make(pluginFiles)
+	routes, err := parseRoutes(c.StringSlice("route"), plugins)
 	if err != nil {
 		return err
+	}
+	var connect *host.Plugin
+	if file := c.String("connect"); file != "" {
+		if connect, err = plugins.read(file); err != nil {
+			return fmt.Errorf("--connect %s: %w", file, err)
+		}
 	}
 	l, err := listen(c)
 	if err != nil {
@@ -50,6 +61,7 @@ func serve(c *cli.Context) error {
 	h, err := host.New(host.Config{
 		Listener:    l,
 		Routes:      routes,
+		Connect:     connect,
 		CheckOrigin: checkOrigin,
 		CacheDir:    c.String("cache"),
 		Logger:      newLogger(c, c.App.ErrWriter),
@@ -61,13 +73,26 @@ func serve(c *cli.Context) error {
 	return h.Run(c.Context)
 }
 
+// pluginFiles are the plugins that the command line names, by file: what names
+// the same file shares one plugin.
+type pluginFiles map[string]*host.Plugin
+
+func (files pluginFiles) read(file string) (*host.Plugin, error) {
+	if files[file] == nil {
+		module, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		files[file] = &host.Plugin{Name: strings.TrimSuffix(filepath.Base(file), ".wasm"), Module: module}
+	}
+	return files[file], nil
+}
+
 // parseRoutes reads PATTERN=FILE; a pattern may contain =, a file name may not.
-// Routes that name the same file share one plugin.
-func parseRoutes(specs []string) ([]host.Route, error) {
+func parseRoutes(specs []string, plugins pluginFiles) ([]host.Route, error) {
 	if len(specs) == 0 {
 		return nil, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
 	}
-	plugins := make(map[string]*host.Plugin)
 	var patterns []string
 	var routes []host.Route
 	for _, spec := range specs {
@@ -76,16 +101,12 @@ func parseRoutes(specs []string) ([]host.Route, error) {
 			return nil, &usageError{"serve", fmt.Sprintf("--route %q is not of the form PATTERN=FILE, such as 'foods:*=food.wasm'", spec)}
 		}
 		pattern, file := spec[:i], spec[i+1:]
-		patterns = append(patterns, pattern)
-		if plugins[file] == nil {
-			module, err := os.ReadFile(file)
-			if err != nil {
-				return nil, fmt.Errorf("--route %s: %w", spec, err)
-			}
-			name := strings.TrimSuffix(filepath.Base(file), ".wasm")
-			plugins[file] = &host.Plugin{Name: name, Module: module}
+		plugin, err := plugins.read(file)
+		if err != nil {
+			return nil, fmt.Errorf("--route %s: %w", spec, err)
 		}
-		routes = append(routes, host.Route{Pattern: pattern, Plugin: plugins[file]})
+		patterns = append(patterns, pattern)
+		routes = append(routes, host.Route{Pattern: pattern, Plugin: plugin})
 	}
 	if err := host.CheckPatterns(patterns...); err != nil {
 		return nil, &usageError{"serve", "--route: " + err.Error()}

@@ -10,7 +10,7 @@
 ;;
 ;; A client whose connection mentions an intruder is refused. After an upgrade the
 ;; client is told the version that it comes from. There is the same in Go in
-;; host/wasm/relay_test.go.
+;; host/channel/channeltest/relay.go.
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (import "chhost_v1" "reply_to" (func $reply_to (param i32 i32 i32 i32 i32)))
