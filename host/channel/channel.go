@@ -47,6 +47,10 @@ type Channel struct {
 	traits  *Traits    // of the joined handler
 	id      uint64     // of the membership that deliveries belong to
 
+	// vacated: the client has left and been answered; only the handler's leave may
+	// be under way, and no join waits.
+	vacated atomic.Bool
+
 	// sending counts deliveries that found the channel joined and have not yet
 	// reached the client.
 	sending atomic.Int32
@@ -133,6 +137,11 @@ func New(env *Env, client Client, topic string, opts Options) *Channel {
 	return &Channel{env: env, client: client, topic: topic, opts: opts}
 }
 
+// Left tells whether the client has left the topic, as far as it knows, and has
+// not asked to join it again. The channel lives until its handler's leave has
+// returned.
+func (c *Channel) Left() bool { return c.vacated.Load() }
+
 // Topic is the channel's topic.
 func (c *Channel) Topic() string { return c.topic }
 
@@ -178,6 +187,9 @@ func (c *Channel) post(it item) error {
 			return ErrOverloaded
 		}
 		c.events++
+		if it.kind == itemJoin {
+			c.vacated.Store(false)
+		}
 	}
 	c.enqueue(it)
 	return nil

@@ -229,8 +229,22 @@ func (c *Channel) left(msg *phx.Message) {
 	}
 	m := c.detach()
 	defer c.leave(&m, LeaveLeft) // due even if a bug keeps the frames from being sent
+	c.noteLeft()
 	c.reply(m.joinRef, msg.Ref, phx.StatusOK, phx.Payload{})
 	c.phxClose(m.joinRef)
+}
+
+// noteLeft is called before the client learns that it has left, so that a join of
+// another topic, which it may send at once, finds the place free.
+func (c *Channel) noteLeft() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.queue {
+		if c.queue[i].kind == itemJoin {
+			return
+		}
+	}
+	c.vacated.Store(true)
 }
 
 // failed ends the membership if the callback failed or said that it shall end

@@ -232,7 +232,7 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	if c := s.channels[topic]; c != nil {
 		return c, true
 	}
-	if len(s.channels) >= s.cfg.MaxChannels || s.end.Load() != nil {
+	if s.end.Load() != nil || s.crowded() {
 		return nil, false
 	}
 	topic = strings.Clone(topic) // it outlives the frame
@@ -248,6 +248,22 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	}
 	s.channels[topic] = c
 	return c, true
+}
+
+// crowded tells whether the client has as many channels as it may. Those that it
+// has left do not count while their handlers come to know of it, up to as many
+// again. The caller holds s.mu.
+func (s *Socket) crowded() bool {
+	if len(s.channels) < s.cfg.MaxChannels {
+		return false
+	}
+	count := 0
+	for _, c := range s.channels {
+		if !c.Left() {
+			count++
+		}
+	}
+	return count >= s.cfg.MaxChannels || len(s.channels) >= 2*s.cfg.MaxChannels
 }
 
 // retired forgets a channel that came to its end.
