@@ -468,15 +468,30 @@ func TestEffectsAreCopies(t *testing.T) {
 	p := served(t, "puppet", Limits{})
 	put := func(b byte) step { return step{opFill, 64, int(b), 8} }
 	res, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK,
-		put('1'), step{opReply, 0, 64, 4, 0}, step{opAssign, 64, 4}, step{opPush, 64, 4, 64, 4, 1}, put('2')))
-	if err != nil || string(res.Reply.Payload.Data()) != "1111" || string(res.Do[0].Assigns()) != "1111" ||
-		res.Do[1].Event() != "1111" || string(res.Do[1].Payload().Data()) != "1111" {
-		t.Errorf("got %+v, %v", res, err)
+		put('1'), step{opReply, 0, 64, 4, 0}, step{opAssign, 64, 4}, step{opPush, 64, 4, 64, 4, 1},
+		step{opReplyTo, 1, 0, 64, 4, 0}, step{opBroadcastTo, 64, 4, 64, 4, 64, 4, 1}, step{opSendAfter, 1, 10, 64, 4, 64, 4, 1},
+		step{opSubscribe, 64, 4}, step{opUnsubscribe, 64, 4}, put('2')))
+	if err != nil || len(res.Do) != 7 {
+		t.Fatalf("got %+v, %v", res, err)
 	}
+	check := func() {
+		t.Helper()
+		for _, e := range res.Do {
+			said := string(e.Assigns()) + e.Event() + e.Topic()
+			if data := e.Payload().Data(); string(data) != "{}" {
+				said += string(data)
+			}
+			if strings.Trim(said, "1") != "" || len(said)%4 != 0 || said == "" {
+				t.Errorf("%s says %q", e.Kind(), said)
+			}
+		}
+		if string(res.Reply.Payload.Data()) != "1111" {
+			t.Errorf("the reply is %q", res.Reply.Payload.Data())
+		}
+	}
+	check()
 	p.memory(t, 0, 4, put('3')) // the next call on the same instance
-	if string(res.Reply.Payload.Data()) != "1111" || string(res.Do[1].Payload().Data()) != "1111" {
-		t.Errorf("the next call changed %+v", res)
-	}
+	check()
 }
 
 // TestDelay: a timer may be as long as a day, and is at least as long as the

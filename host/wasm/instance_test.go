@@ -405,6 +405,63 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
+// TestWASI: what there is answers well, and what there is not is answered with an
+// error number, the same that a program gets elsewhere.
+func TestWASI(t *testing.T) {
+	var log channeltest.Log
+	p := compile(t, newTestEngine(t, Config{Logger: log.Logger()}), "served/wasi", Limits{})
+	res, err := p.Join(t.Context(), event("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const badf, inval, nosys = 8, 28, 52
+	want := []uint32{
+		0, 0, 0, 0, // arguments and environment
+		0, 0, 0, inval, // clocks
+		0,          // random_get
+		0, 0, badf, // fd_write to 1, 2 and 3
+		0, badf, // fd_read from 0 and 3
+		nosys,         // fd_seek
+		0, 0, 0, badf, // fd_fdstat_get of 0, 1, 2 and 3
+		badf, badf, badf, badf, // what 3 could be
+		0,     // sched_yield
+		inval, // poll_oneoff for nothing
+	}
+	var got []uint32
+	for data := res.Reply.Payload.Data(); len(data) > 0; data = data[4:] {
+		got = append(got, binary.LittleEndian.Uint32(data))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the error numbers are\n%v, want\n%v", got, want)
+	}
+	if log.Count("msg=line") != 2 {
+		t.Errorf("the log is\n%s", log.String())
+	}
+}
+
+// TestOrderOfStart: an instance starts in the order of the contract, and is asked
+// for more room between callbacks only.
+func TestOrderOfStart(t *testing.T) {
+	var log channeltest.Log
+	p := compile(t, newTestEngine(t, Config{Logger: log.Logger()}), "served/order", Limits{})
+	if _, err := p.Join(t.Context(), event("{}")); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Join(t.Context(), event(`{"a":"`+strings.Repeat("x", 5000)+`"}`)); !isRefusal(err, phx.ReasonPayloadTooLarge) {
+		t.Errorf("an event for which there is no room: %v", err)
+	}
+	var got []string
+	for line := range strings.Lines(log.String()) {
+		_, rest, _ := strings.Cut(line, "msg=")
+		name, _, _ := strings.Cut(rest, " ")
+		got = append(got, name)
+	}
+	want := []string{"_initialize", "ch_abi_version", "ch_callbacks", "ch_init", "ch_buffer(4096)", "join", "ch_buffer", "ch_buffer"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the calls are %s, want %s", got, want)
+	}
+}
+
 // TestNamedModule: the name that a module gives itself is used in stack traces
 // and for nothing else.
 func TestNamedModule(t *testing.T) {
@@ -448,9 +505,16 @@ func TestDeclarations(t *testing.T) {
 		}
 	}
 
+	again := served(t, "intercept_again", Limits{}).Traits()
+	if names := slices.Sorted(maps.Keys(again.Intercepts)); !slices.Equal(names, []string{"a", "b"}) {
+		t.Errorf("naming two events many times intercepts %q", names)
+	}
 	all := served(t, "puppet", Limits{}).Traits()
 	every := channel.CallbackJoin | channel.CallbackLeave | channel.CallbackHandleIn | channel.CallbackHandleOut |
 		channel.CallbackHandleInfo | channel.CallbackUpgrade | channel.CallbackConnect
+	if again.RepliesLater || !all.RepliesLater {
+		t.Error("replying later is not what the modules import")
+	}
 	if all.Callbacks != every || all.AcceptBinary || all.Intercepts != nil {
 		t.Errorf("without ch_callbacks and ch_init the traits are %+v", all)
 	}

@@ -1,0 +1,22 @@
+;; A guest that logs what is called, and with which size ch_buffer is. It only
+;; takes what the first call of ch_buffer asks for.
+(module
+  (import "chhost_v1" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "_initialize")
+  (data (i32.const 32) "ch_abi_version")
+  (data (i32.const 48) "ch_callbacks")
+  (data (i32.const 64) "ch_init")
+  (data (i32.const 80) "ch_buffer(4096)")
+  (data (i32.const 96) "ch_buffer")
+  (data (i32.const 112) "join")
+  (func (export "_initialize") (call $log (i32.const 1) (i32.const 16) (i32.const 11)))
+  (func (export "ch_abi_version") (result i32) (call $log (i32.const 1) (i32.const 32) (i32.const 14)) (i32.const 0x10000))
+  (func (export "ch_callbacks") (result i32) (call $log (i32.const 1) (i32.const 48) (i32.const 12)) (i32.const 1))
+  (func (export "ch_init") (result i32) (call $log (i32.const 1) (i32.const 64) (i32.const 7)) (i32.const 0))
+  (func (export "ch_buffer") (param $size i32) (result i32)
+    (if (i32.eq (local.get $size) (i32.const 4096))
+      (then (call $log (i32.const 1) (i32.const 80) (i32.const 15)) (return (i32.const 1024))))
+    (call $log (i32.const 1) (i32.const 96) (i32.const 9))
+    (i32.const 0))
+  (func (export "join") (param i32) (result i32) (call $log (i32.const 1) (i32.const 112) (i32.const 4)) (i32.const 0)))
