@@ -16,7 +16,7 @@ func AssemblyScript() []Func {
 			Name: "abort", Params: i32s("message", "file", "line", "column"),
 			Doc: "A failed assertion or an uncaught error: ends the instance, as a trap does, with the message in the log. An address of 0 stands for no text.",
 		},
-		{Name: "seed", Results: []ValueType{F64}, Doc: "The seed of `Math.random`: another one in each callback."},
+		{Name: "seed", Results: []ValueType{F64}, Doc: "The seed of `Math.random`, which AssemblyScript asks for once in each instance."},
 		{
 			Name: "trace", Params: f64s(i32s("message", "count"), "a0", "a1", "a2", "a3", "a4"),
 			Doc: "`trace()`: a line for the log, the message and the first `count` of the five numbers.",

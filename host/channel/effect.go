@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chhost/chhost/host/phx"
@@ -108,19 +109,21 @@ func ReplyTo(ref uint32, status phx.Status, payload phx.Payload) Effect {
 
 // SendAfter calls HandleInfo with event and payload after delay, which is
 // rounded to milliseconds and at least [MinDelay]. A timer with the same key is
-// replaced. Timers survive an upgrade and end with the channel. The payload is
-// copied, as in [Assign].
+// replaced. Timers survive an upgrade and end with the channel. The event and the
+// payload are copied, as in [Assign].
 func SendAfter(key uint32, delay time.Duration, event string, payload phx.Payload) Effect {
 	ms := max(delay, MinDelay).Milliseconds()
-	return Effect{kind: KindSendAfter, number: key, delay: uint32(min(ms, math.MaxUint32)), event: event, payload: payload.Clone()}
+	return Effect{kind: KindSendAfter, number: key, delay: uint32(min(ms, math.MaxUint32)), event: strings.Clone(event), payload: payload.Clone()}
 }
 
 // Cancel ends the timer with this key. One that there is not is no error.
 func Cancel(key uint32) Effect { return Effect{kind: KindCancel, number: key} }
 
 // Subscribe lets HandleInfo be called for the broadcasts of another topic of the
-// tenant. A topic that is subscribed to already is no error.
-func Subscribe(topic string) Effect { return Effect{kind: KindSubscribe, topic: topic} }
+// tenant. A topic that is subscribed to already is no error. It is copied.
+func Subscribe(topic string) Effect {
+	return Effect{kind: KindSubscribe, topic: strings.Clone(topic)}
+}
 
 // Unsubscribe ends what [Subscribe] began. A topic that is not subscribed to is
 // no error.
