@@ -28,7 +28,7 @@ func ignoring(assigns, joined chhost.Payload) bool {
 		return false
 	}
 	for element := range assigns.Field("ignore").Elements() {
-		if id, _ := element.Text(); id == user {
+		if id, ok := element.Text(); ok && id == user {
 			return true
 		}
 	}

@@ -82,6 +82,14 @@ func TestUserJoined(t *testing.T) {
 	expect(t, all().HandleOut("user:joined", `{"user_id":"7"}`), `push user:joined {"user_id":"7"}`)
 }
 
+// What is no string is nobody's id, not even that of the user without a name.
+// Join lets no such list in, but a version before this one may have.
+func TestOtherVersionsLists(t *testing.T) {
+	c := all()
+	c.Assigns = `{"ignore":[8,null]}`
+	expect(t, c.HandleOut("user:joined", `{"user_id":""}`), `push user:joined {"user_id":""}`)
+}
+
 func TestMagicEightBall(t *testing.T) {
 	if len(answers) != 20 {
 		t.Fatalf("the ball has %d answers, want 20", len(answers))
