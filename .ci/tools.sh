@@ -16,6 +16,7 @@ tool_packages() {
 tool_label() {
 	case $1 in
 	gcc) echo "a C compiler with the C library's headers" ;;
+	clang) echo "clang with the target wasm32" ;;
 	node) echo "node 20 or newer" ;;
 	*) echo "$1" ;;
 	esac
@@ -30,6 +31,10 @@ tool_path() {
 		name=$(go env CC)
 		name=${name%% *}
 		command -v "$name" && echo '#include <stdlib.h>' | "$name" -E -x c - >/dev/null 2>&1
+		;;
+	clang)
+		# Apple's knows no wasm32.
+		command -v clang && echo 'int none;' | clang --target=wasm32 -x c -c -o /dev/null - 2>/dev/null
 		;;
 	node)
 		# The oldest version with the test runner that the client tests use.
