@@ -16,7 +16,7 @@ import (
 // independently of the guests: the conversations are run against both.
 
 func natives() map[string]channel.Handler {
-	return map[string]channel.Handler{"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "misbehaves": nativeMisbehaves()}
+	return map[string]channel.Handler{"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "misbehaves": nativeMisbehaves(), "echo": nativeEcho()}
 }
 
 func object(v any) phx.Payload {
@@ -199,6 +199,16 @@ func nativeMisbehaves() channel.Handler {
 				return result{Do: []effect{lost, channel.Broadcast("lost", text)}}, err
 			}
 			return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+		},
+	}.Handler()
+}
+
+func nativeEcho() channel.Handler {
+	return channel.Funcs{
+		Name:     "echo",
+		JoinFunc: func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			return result{Do: []effect{channel.Broadcast(ev.Event, ev.Payload)}, Reply: ok(fields{})}, nil
 		},
 	}.Handler()
 }
