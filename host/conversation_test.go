@@ -28,8 +28,32 @@ func guest(t *testing.T, name string) []byte {
 	return module
 }
 
+// module returns the plugin's module of the kind: "c", or any other.
+func module(t *testing.T, kind, name string) []byte {
+	t.Helper()
+	if kind == "c" {
+		return hosttest.GuestC(t, guestC(name))
+	}
+	return guest(t, name)
+}
+
+// kinds are those of a file's handlers: native, Wasm from Go or WAT, and Wasm
+// from C if every plugin of the file is written in C too.
+func kinds(t *testing.T, file *conversation.File) []string {
+	t.Helper()
+	for _, r := range file.Routes {
+		if _, err := os.Stat(filepath.Join(hosttest.Root(t), guestC(r.Plugin))); err != nil {
+			return []string{"native", "wasm"}
+		}
+	}
+	return []string{"native", "wasm", "c"}
+}
+
+// guestC is where the plugin is in C, if it is.
+func guestC(name string) string { return "testdata/plugins/" + name + "-c" }
+
 // TestConversations runs every golden dialogue through every version of the
-// protocol, against the native handler and against the plugin. Each dialogue has
+// protocol, against the native handler and against the plugins. Each dialogue has
 // a host of its own, so none can disturb another, and each host must end cleanly.
 func TestConversations(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(hosttest.Root(t), "testdata/conversations/*.txt"))
@@ -47,7 +71,7 @@ func TestConversations(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		for _, kind := range []string{"native", "wasm"} {
+		for _, kind := range kinds(t, file) {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				cfg := hostConfig(t, file, kind)
 				for _, version := range conversation.Versions() {
@@ -82,7 +106,7 @@ func hostConfig(t *testing.T, file *conversation.File, kind string) host.Config 
 			continue
 		}
 		if plugins[r.Plugin] == nil {
-			plugins[r.Plugin] = &host.Plugin{Name: r.Plugin, Module: guest(t, r.Plugin)}
+			plugins[r.Plugin] = &host.Plugin{Name: r.Plugin, Module: module(t, kind, r.Plugin)}
 		}
 		cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Plugin: plugins[r.Plugin]})
 	}
