@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -52,8 +53,23 @@ func nativeFood() channel.Handler {
 		"Reply hazy, try again.", "Ask again later.", "Better not tell you now.", "Cannot predict now.", "Concentrate and ask again.",
 		"Don't count on it.", "My reply is no.", "My sources say no.", "Outlook not so good.", "Very doubtful.",
 	}
-	type assigns struct {
-		Ignore []string `json:"ignore"`
+	const maxIgnored, maxRead = 4096, 16 << 10
+	// read returns an object's members; what is none has none.
+	read := func(object []byte) map[string]json.RawMessage {
+		members := map[string]json.RawMessage{}
+		_ = json.Unmarshal(object, &members)
+		return members
+	}
+	// ids reads a list of strings, and whether it is one.
+	ids := func(list json.RawMessage) (ids []string, ok bool) {
+		var pointers []*string // nil for null
+		ok = bytes.HasPrefix(list, []byte("[")) && len(list) <= maxIgnored && json.Unmarshal(list, &pointers) == nil && !slices.Contains(pointers, nil)
+		for _, id := range pointers {
+			if ok {
+				ids = append(ids, *id)
+			}
+		}
+		return ids, ok
 	}
 	return channel.Funcs{
 		Name:       "food",
@@ -62,7 +78,14 @@ func nativeFood() channel.Handler {
 			if ev.Topic != "foods:all" {
 				return result{Status: channel.StatusIgnore}, nil
 			}
-			return do(channel.Assign(ev.Payload.Data()))
+			list, given := read(ev.Payload.Data())["ignore"]
+			if !given {
+				return do()
+			}
+			if _, ok := ids(list); !ok {
+				return result{Status: channel.StatusError, Reply: nope(reason("ignore has to be a list of ids, at most 4096 bytes"))}, nil
+			}
+			return do(channel.Assign(object(fields{"ignore": list}).Data()))
 		},
 		LeaveFunc: func(context.Context, *event) (result, error) { return do() },
 		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
@@ -72,17 +95,17 @@ func nativeFood() channel.Handler {
 			return do(channel.Broadcast(ev.Event, ev.Payload))
 		},
 		HandleOutFunc: func(_ context.Context, ev *event) (result, error) {
-			var state assigns
-			message := fields{}
-			_ = json.Unmarshal(ev.Assigns, &state)
-			if err := json.Unmarshal(ev.Payload.Data(), &message); err != nil {
-				return result{}, err
-			}
+			message, long := read(ev.Payload.Data()), ev.Payload.Len() > maxRead
 			if ev.Event == "new:message" {
-				message["magic_8_ball_sez"] = answers[ev.Now.UnixMilli()%int64(len(answers))]
+				if long {
+					return result{Status: channel.StatusPass}, nil
+				}
+				message["magic_8_ball_sez"], _ = json.Marshal(answers[ev.Now.UnixMilli()%int64(len(answers))])
 				return do(channel.Push(ev.Event, object(message)))
 			}
-			if user, _ := message["user_id"].(string); slices.Contains(state.Ignore, user) {
+			ignored, _ := ids(read(ev.Assigns)["ignore"])
+			var user *string
+			if err := json.Unmarshal(message["user_id"], &user); long || err == nil && user != nil && slices.Contains(ignored, *user) {
 				return do()
 			}
 			return do(channel.Push(ev.Event, ev.Payload))
