@@ -69,6 +69,7 @@ var rooms = []room{
 	{"host", 5, "The channel host", "host/...", ""},
 
 	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient", "github.com/urfave/cli/v2"},
+	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/phx host/wasm", ""},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "host", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/wasm", ""},

@@ -22,39 +22,33 @@ import (
 	"github.com/chhost/chhost/host/phx/phxclient"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){
-		"chhost": func() { os.Exit(doMain(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
-	})
-}
-
-// leakChecked fails the tests if a goroutine outlives them.
-type leakChecked struct{ m *testing.M }
-
-func (l leakChecked) Run() int {
-	code := l.m.Run()
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			_, _ = io.WriteString(os.Stderr, err.Error()+"\n")
-			return 1
-		}
-	}
-	return code
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestScripts runs the command's journeys, which show how it is used and what it
-// says when it is used wrongly.
+// says when it is used wrongly. They run it as it is shipped: the race detector
+// would slow down the compilation of plugins, of which they do much, by ten.
 func TestScripts(t *testing.T) {
+	root, bin := hosttest.Root(t), t.TempDir()
+	command := filepath.Join(bin, "chhost")
+	build := exec.Command("go", "build", "-o", command, "./cmd/chhost")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", build, err, out)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GOCACHE", goEnv(t, "GOCACHE"))
 			env.Setenv("GOMODCACHE", goEnv(t, "GOMODCACHE"))
+			env.Setenv("GOPROXY", "off") // a plugin builds without a network
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
+			env.Setenv("ROOT", root)
 			env.Setenv("XDG_CACHE_HOME", hosttest.CacheDir(t, "compiled"))
+			setUpState(env, command)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"take-port": takePort},
+		Cmds: scriptCommands(),
 	})
 }
 

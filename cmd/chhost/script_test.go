@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+)
+
+// scriptCommands are the scripts' own commands:
+//
+//	chhost ARGS...            runs the command
+//	take-port VAR             listens on a free port until the script's end; the variable gets the address
+//	background ARGS...        runs chhost ARGS until interrupt, or the script's end
+//	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
+//	interrupt                 interrupts it, and expects exit code 0
+//	get URL                   writes a page to the standard output
+//	join ADDRESS TOPIC JSON   joins a topic of a host, as a client that stays until the script's end
+//	push EVENT JSON           pushes an event on it, and writes the reply to the standard output
+//	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
+//	walkthrough FILE          runs every command that a Markdown file shows, in the file's directory
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"chhost":      chhost,
+		"take-port":   takePort,
+		"background":  background,
+		"wait-line":   waitForLine,
+		"interrupt":   interrupt,
+		"get":         getPage,
+		"join":        joinTopic,
+		"push":        pushEvent,
+		"edit":        edit,
+		"walkthrough": walkthrough,
+	}
+}
+
+// patience is how long something may take that happens at once on an idle
+// machine.
+const patience = 2 * time.Minute
+
+// state is what a script's commands have made.
+type state struct {
+	command string   // where the command is
+	vars    []string // the names of the script's environment variables
+	running *process
+	client  *phxclient.Client
+	channel *phxclient.Channel
+}
+
+type stateKey struct{}
+
+func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
+
+func setUpState(env *testscript.Env, command string) {
+	s := &state{command: command}
+	for _, v := range env.Vars {
+		name, _, _ := strings.Cut(v, "=")
+		s.vars = append(s.vars, name)
+	}
+	env.Values[stateKey{}] = s
+	env.Defer(func() {
+		if s.client != nil {
+			s.client.Close()
+		}
+		if s.running != nil {
+			_, _ = s.running.stop()
+		}
+	})
+}
+
+// process is a command that runs in the background.
+type process struct {
+	cmd     *exec.Cmd
+	mu      sync.Mutex
+	output  []byte
+	waited  int // up to here the output has been waited for
+	changed chan struct{}
+}
+
+// Write implements [io.Writer] for the process's output.
+func (p *process) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	p.output = append(p.output, data...)
+	p.mu.Unlock()
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+	return len(data), nil
+}
+
+// next returns the submatches of the next complete line that matches.
+func (p *process) next(line *regexp.Regexp) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for at := p.waited; ; {
+		n := bytes.IndexByte(p.output[at:], '\n')
+		if n < 0 {
+			return nil
+		}
+		text := string(p.output[at : at+n])
+		at += n + 1
+		if m := line.FindStringSubmatch(text); m != nil {
+			p.waited = at
+			return m
+		}
+	}
+}
+
+func (p *process) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.output)
+}
+
+// stop interrupts the process and waits for its end.
+func (p *process) stop() (output string, err error) {
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		return p.String(), err
+	}
+	kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+	defer kill.Stop()
+	err = p.cmd.Wait()
+	return p.String(), err
+}
+
+// begin starts a process in a directory of the script, with its environment.
+func begin(ts *testscript.TestScript, dir, name string, args ...string) *process {
+	p := &process{cmd: exec.Command(name, args...), changed: make(chan struct{}, 1)}
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p, p
+	p.cmd.Env = environ(ts)
+	ts.Check(p.cmd.Start())
+	return p
+}
+
+func environ(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range stateOf(ts).vars {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+func chhost(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(stateOf(ts).command, args...)
+	switch {
+	case err != nil && !neg:
+		ts.Fatalf("chhost failed: %v", err)
+	case err == nil && neg:
+		ts.Fatalf("chhost did not fail")
+	}
+}
+
+func background(ts *testscript.TestScript, _ bool, args []string) {
+	s := stateOf(ts)
+	if s.running != nil {
+		ts.Fatalf("a command is running already: interrupt it first")
+	}
+	s.running = begin(ts, ts.MkAbs("."), s.command, args...)
+}
+
+func waitForLine(ts *testscript.TestScript, _ bool, args []string) {
+	for i, value := range stateOf(ts).running.wait(ts, args[0])[1:] {
+		ts.Setenv(args[1+i], value)
+	}
+}
+
+// wait waits for a line that matches and returns the submatches.
+func (p *process) wait(ts *testscript.TestScript, line string) []string {
+	form, err := regexp.Compile(line)
+	ts.Check(err)
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		if m := p.next(form); m != nil {
+			return m
+		}
+		select {
+		case <-p.changed:
+		case <-deadline.C:
+			ts.Fatalf("no line matches %s within %v; the output is\n%s", line, patience, p)
+		}
+	}
+}
+
+func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
+	s := stateOf(ts)
+	p := s.running
+	s.running = nil
+	p.end(ts)
+}
+
+// end stops the process and expects that it ends well.
+func (p *process) end(ts *testscript.TestScript) {
+	if output, err := p.stop(); err != nil {
+		ts.Fatalf("%s: %v; the output was\n%s", p.cmd, err, output)
+	}
+}
+
+func getPage(ts *testscript.TestScript, _ bool, args []string) {
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s\n%s", args[0], resp.Status, body)
+	}
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+}
+
+func joinTopic(ts *testscript.TestScript, _ bool, args []string) {
+	s := stateOf(ts)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if s.client != nil {
+		s.client.Close()
+	}
+	var err error
+	s.client, err = phxclient.Connect(ctx, "ws://"+args[0]+"/socket", phxclient.ClientOptions{})
+	ts.Check(err)
+	s.channel, _, err = s.client.Join(ctx, args[1], object(ts, args[2]))
+	ts.Check(err)
+}
+
+func pushEvent(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	reply, err := stateOf(ts).channel.Push(ctx, args[0], object(ts, args[1]))
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s %s\n", reply.Status, reply.Payload.Data())
+}
+
+func object(ts *testscript.TestScript, text string) phx.Payload {
+	payload, err := phx.Object([]byte(text))
+	ts.Check(err)
+	return payload
+}
+
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not contain %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o666))
+}
+
+// serves matches the commands that go on until they are interrupted.
+var serves = regexp.MustCompile(`^chhost (dev|serve) `)
+
+func walkthrough(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	dir := filepath.Dir(ts.MkAbs(args[0]))
+	commands := 0
+	for i, block := range strings.Split(text, "\n```") {
+		if i%2 == 0 {
+			continue // prose
+		}
+		for _, line := range strings.Split(strings.TrimSpace(block), "\n") {
+			commands++
+			ts.Logf("%s", line)
+			if serves.MatchString(line) {
+				p := begin(ts, dir, "sh", "-c", "exec "+line+" --addr 127.0.0.1:0")
+				p.wait(ts, `http://`)
+				p.end(ts)
+				continue
+			}
+			p := begin(ts, dir, "sh", "-c", line)
+			err := p.cmd.Wait()
+			ts.Logf("%s", p)
+			ts.Check(err)
+		}
+	}
+	if commands == 0 {
+		ts.Fatalf("%s shows no command", args[0])
+	}
+}
