@@ -25,9 +25,13 @@ func commonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "addr", Value: defaultAddr, Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 		&cli.StringSliceFlag{Name: "origin", Usage: "let pages of `ORIGIN` connect besides those of this host, such as https://example.com or //*.example.com (repeatable)"},
-		&cli.StringFlag{Name: "cache", Usage: "keep compiled plugins in `DIR`", Value: defaultCache(), DefaultText: "the user's cache directory"},
+		cacheFlag(),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
 	}
+}
+
+func cacheFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cache", Usage: "keep compiled plugins in `DIR`", Value: defaultCache(), DefaultText: "the user's cache directory"}
 }
 
 func defaultCache() string {
