@@ -54,16 +54,20 @@ var fixturePlan = []room{
 
 func TestRulePlan(t *testing.T) {
 	fence := map[string]string{"example.com/engine": "host/engine"}
-	expect(t, judgePlan(fixturePlan, nil, fence))
+	expect(t, judgePlan(fixturePlan, nil, nil, fence))
 
 	with := func(r room) []room { return append([]room{r}, fixturePlan...) }
-	expect(t, judgePlan(with(room{"host/up", 0, "", "host/engine", ""}), nil, fence), "arrows point down only")
-	expect(t, judgePlan(with(room{"host/flat", 1, "", "host/engine", ""}), nil, fence), "of its own level")
-	expect(t, judgePlan(with(room{"host/flat", 1, "", "host/engine", ""}), []arrow{{"host/flat", "host/engine"}}, fence))
-	expect(t, judgePlan(with(room{"host/x", 1, "", "host/none", ""}), nil, fence), "which has no row")
-	expect(t, judgePlan(with(room{"host/x", 2, "", "host/lowtest", ""}), nil, fence), "only tests and kits")
-	expect(t, judgePlan(with(room{"host/x", 2, "", "", "example.com/engine/v2"}), nil, fence), "quarantined in host/engine")
-	expect(t, judgePlan(with(room{"host", 2, "", "", ""}), nil, fence), "two rows")
+	expect(t, judgePlan(with(room{"host/up", 0, "", "host/engine", ""}), nil, nil, fence), "arrows point down only")
+	expect(t, judgePlan(with(room{"host/flat", 1, "", "host/engine", ""}), nil, nil, fence), "of its own level")
+	expect(t, judgePlan(with(room{"host/flat", 1, "", "host/engine", ""}), []arrow{{"host/flat", "host/engine"}}, nil, fence))
+	expect(t, judgePlan(with(room{"host/x", 1, "", "host/none", ""}), nil, nil, fence), "which has no row")
+	expect(t, judgePlan(with(room{"host/x", 2, "", "host/lowtest", ""}), nil, nil, fence), "only tests and kits")
+	shipped := map[string]string{"host/lowtest/script": "the command's users write scripts"}
+	expect(t, judgePlan(with(room{"cmd/house/internal/x", 3, "", "host/lowtest/script", ""}), nil, shipped, fence))
+	expect(t, judgePlan(with(room{"cmd/house/internal/x", 3, "", "host/lowtest", ""}), nil, shipped, fence), "only tests and kits", "no longer there")
+	expect(t, judgePlan(with(room{"host/x", 2, "", "host/lowtest/script", ""}), nil, shipped, fence), "only tests and kits")
+	expect(t, judgePlan(with(room{"host/x", 2, "", "", "example.com/engine/v2"}), nil, nil, fence), "quarantined in host/engine")
+	expect(t, judgePlan(with(room{"host", 2, "", "", ""}), nil, nil, fence), "two rows")
 }
 
 func TestRuleImports(t *testing.T) {

@@ -65,8 +65,9 @@ func isOurs(importPath string) (string, bool) {
 }
 
 // judgePlan checks that the plan itself keeps the levels and the quarantine.
-func judgePlan(plan []room, sideways []arrow, quarantine map[string]string) []string {
+func judgePlan(plan []room, sideways []arrow, shipped, quarantine map[string]string) []string {
 	var faults []string
+	used := map[string]bool{}
 	fault := func(format string, args ...any) {
 		faults = append(faults, "the plan: "+fmt.Sprintf(format, args...))
 	}
@@ -80,13 +81,14 @@ func judgePlan(plan []room, sideways []arrow, quarantine map[string]string) []st
 				// judgeImports holds these to the levels, package by package.
 			case !ok:
 				fault("%s may import %s, which has no row", r.path, to)
-			case isKit(to) && !isKit(r.path):
-				fault("%s may import the test kit %s: only tests and kits may", r.path, to)
+			case isKit(to) && !isKit(r.path) && !(under(r.path, "cmd") && shipped[to] != ""):
+				fault("%s may import the test kit %s: only tests and kits may, and the command what shipped lists", r.path, to)
 			case target.level > r.level:
 				fault("%s (level %d) may import %s (level %d): arrows point down only", r.path, r.level, to, target.level)
 			case target.level == r.level && !slices.Contains(sideways, arrow{r.path, to}):
 				fault("%s may import %s of its own level %d: move one of them, or list the arrow in sideways", r.path, to, r.level)
 			}
+			used[to] = true
 		}
 		for _, module := range strings.Fields(r.outside) {
 			for fenced, allowed := range quarantine {
@@ -96,7 +98,7 @@ func judgePlan(plan []room, sideways []arrow, quarantine map[string]string) []st
 			}
 		}
 	}
-	return faults
+	return append(faults, stale("shipped", shipped, used)...)
 }
 
 // judgeImports holds one package's imports against its row: strictly for the

@@ -41,6 +41,9 @@ func TestExitCodes(t *testing.T) {
 		"call " + filepath.Join(guests, "broken/trap.wasm") + " handle_in --topic t --event e": exitFailed,
 		"call " + echo + " join":                                                               exitUsage,
 		"call " + echo + " jion --topic t":                                                     exitUsage,
+		"test " + t.TempDir():                                                                  exitFailed,
+		"test " + t.TempDir() + " -run (":                                                      exitUsage,
+		"test":                                                                                 exitUsage,
 	} {
 		var stderr strings.Builder
 		if got := doMain(t.Context(), append([]string{"chhost"}, strings.Fields(args)...), strings.NewReader(""), io.Discard, &stderr); got != want {

@@ -69,7 +69,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"channel does is a plugin, written in any language that compiles to WebAssembly.\n\n" +
 			"Start with\n\n" +
 			"   chhost dev plugins/chat",
-		Commands:                  []*cli.Command{devCommand(), callCommand(), checkCommand(), serveCommand()},
+		Commands:                  []*cli.Command{devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()},
 		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/cmd/chhost/internal/author"
+)
+
+func testCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "test",
+		Usage:     "play the conversations beside a plugin against it",
+		UsageText: "chhost test DIR|FILE.wasm [FLAGS]",
+		Description: "The files conversations/*.txt beside the plugin hold dialogues: what clients send, and\n" +
+			"what they have to receive. Each is played in both versions of the protocol against a\n" +
+			"host that serves the plugin, built of the Go source in DIR or compiled in FILE.wasm.\n" +
+			"The exit code is 1 if one fails, or if there is none.\n\n" +
+			"Examples:\n\n" +
+			"   chhost test foods\n" +
+			"   chhost test foods -run 'refused|ignored' -v",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "run", Usage: "play only the dialogues whose title matches `REGEXP`"},
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "tell each version of the protocol, and what host and plugin log"},
+			setFlag(),
+			cacheFlag(),
+			jsonFlag(),
+		},
+		Action: test,
+	}
+}
+
+func test(c *cli.Context) error {
+	if err := arguments(c, "the directory of a plugin, such as foods"); err != nil {
+		return err
+	}
+	only, err := regexp.Compile(c.String("run"))
+	if err != nil {
+		return &usageError{c.Command.Name, fmt.Sprintf("-run %s: %v", c.String("run"), err)}
+	}
+	settings, err := author.ParseSettings(c.StringSlice("set"))
+	if err != nil {
+		return asUsage(c, err)
+	}
+	conversations, err := author.FindConversations(c.Args().First(), only)
+	if err != nil {
+		return err
+	}
+	module, err := author.Load(c.Context, c.Args().First(), c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	var all []author.Result
+	player := author.Player{Settings: settings, CacheDir: c.String("cache"), Played: func(results []author.Result) {
+		all = append(all, results...)
+		if !c.Bool("json") {
+			_ = author.WriteResults(c.App.Writer, results, c.Bool("verbose")) // the exit code tells all the same
+		}
+	}}
+	if c.Bool("verbose") {
+		player.Log = c.App.ErrWriter
+	}
+	played, failed, err := player.Play(c.Context, conversations, module)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, all); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d dialogues failed", failed, played)
+	}
+	if !c.Bool("json") {
+		fmt.Fprintf(c.App.Writer, "%d of %d dialogues passed\n", played, played)
+	}
+	return nil
+}
