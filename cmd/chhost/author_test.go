@@ -44,6 +44,10 @@ func TestExitCodes(t *testing.T) {
 		"test " + t.TempDir():                                                                  exitFailed,
 		"test " + t.TempDir() + " -run (":                                                      exitUsage,
 		"test":                                                                                 exitUsage,
+		"new X":                                                                                exitUsage,
+		"new foods --lang cobol":                                                               exitUsage,
+		"new foods --sdk " + t.TempDir():                                                       exitFailed,
+		"new":                                                                                  exitUsage,
 	} {
 		var stderr strings.Builder
 		if got := doMain(t.Context(), append([]string{"chhost"}, strings.Fields(args)...), strings.NewReader(""), io.Discard, &stderr); got != want {

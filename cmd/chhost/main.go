@@ -68,8 +68,11 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Description: "Clients talk the Phoenix Channels protocol to it, with any Phoenix client. What a\n" +
 			"channel does is a plugin, written in any language that compiles to WebAssembly.\n\n" +
 			"Start with\n\n" +
-			"   chhost dev plugins/chat",
-		Commands:                  []*cli.Command{devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()},
+			"   chhost dev plugins/chat\n\n" +
+			"to see one, or with\n\n" +
+			"   chhost new foods\n\n" +
+			"to make one.",
+		Commands:                  []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()},
 		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas
