@@ -48,8 +48,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 }
 
 // patience is how long something may take that happens at once on an idle
-// machine.
-const patience = 2 * time.Minute
+// machine: a build waits for all the others of a test run.
+const patience = 5 * time.Minute
 
 // state is what a script's commands have made.
 type state struct {
