@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/chhost/chhost/host/phx"
 )
@@ -131,6 +132,105 @@ func TestV1HasNoBinary(t *testing.T) {
 			t.Errorf("%T: %q, %v, want ErrNoBinary", what, frame, err)
 		}
 	}
+}
+
+// fuzzRef makes a ref of any text: one that is a JSON string or number already
+// stays as it is.
+func fuzzRef(t testing.TB, text string) phx.Ref {
+	t.Helper()
+	switch {
+	case text == "":
+		return ""
+	case json.Valid([]byte(text)) && utf8.ValidString(text) && strings.Trim(text, " \t\r\n") == text && strings.ContainsAny(text[:1], `"-0123456789`):
+		return phx.Ref(text)
+	}
+	return phx.Ref(marshal(t, text))
+}
+
+// checkEncode fails t if a frame is not what encoding/json, or the lengths of a
+// binary header, make of the same values: whatever names a handler comes up
+// with, no frame may be one that a client cannot read.
+func checkEncode(t *testing.T, m *phx.Message) {
+	t.Helper()
+	reply := &phx.Reply{JoinRef: m.JoinRef, Ref: m.Ref, Topic: m.Topic, Status: phx.Status(m.Event), Payload: m.Payload}
+	broadcast := phx.NewBroadcast(m.Topic, m.Event, m.Payload)
+	for _, s := range []phx.Serializer{phx.V1(), phx.V2()} {
+		if !m.Payload.IsBinary() {
+			checkText(t, s, m, messageJSON(t, s, m))
+			checkText(t, s, reply, replyJSON(t, s, reply))
+			checkText(t, s, broadcast, messageJSON(t, s, &phx.Message{Topic: m.Topic, Event: m.Event, Payload: m.Payload}))
+			continue
+		}
+		for _, what := range []any{m, reply, broadcast} {
+			if frame, _, err := encode(phx.V1(), nil, what); frame != nil || !errors.Is(err, phx.ErrNoBinary) {
+				t.Errorf("V1: %T: %q, %v, want ErrNoBinary", what, frame, err)
+			}
+		}
+		joinRef, ref := refField(m.JoinRef), refField(m.Ref)
+		checkHeader(t, m, 0, m.Payload, joinRef, &m.Topic, &m.Event)
+		checkHeader(t, reply, 1, m.Payload, joinRef, ref, &m.Topic, &m.Event)
+		checkHeader(t, broadcast, 2, m.Payload, &m.Topic, &m.Event)
+	}
+}
+
+func checkText(t *testing.T, s phx.Serializer, what any, want []byte) {
+	t.Helper()
+	frame, binary, err := encode(s, nil, what)
+	if err != nil || binary || !sameJSON(t, frame, want) {
+		t.Errorf("%s: %T: %q, %v, %v, want %s", s.Version(), what, frame, binary, err, want)
+	}
+}
+
+// refField is the text of a ref, nil if it has none: half of a surrogate pair.
+func refField(r phx.Ref) *string {
+	if text, isString := referenceText(string(r)); isString {
+		return text
+	}
+	text := string(r)
+	return &text
+}
+
+func checkHeader(t *testing.T, what any, kind byte, p phx.Payload, fields ...*string) {
+	t.Helper()
+	frame, binary, err := encode(phx.V2(), nil, what)
+	var texts []string
+	for _, f := range fields {
+		if f == nil || len(*f) > phx.MaxName || !utf8.ValidString(*f) {
+			var fault *phx.FrameError
+			if frame != nil || !errors.As(err, &fault) {
+				t.Errorf("%T: %q, %v, want a FrameError", what, frame, err)
+			}
+			return
+		}
+		texts = append(texts, *f)
+	}
+	if want := header(kind, string(p.Data()), texts...); err != nil || !binary || string(frame) != want {
+		t.Errorf("%T: %q, %v, %v, want %q", what, frame, binary, err, want)
+	}
+}
+
+// FuzzEncode writes all kinds of frame with any names, refs and payload.
+func FuzzEncode(f *testing.F) {
+	f.Add("3", "4", "rooms:lobby", "new:msg", []byte(`{"a":"<é>\u0000"}`), false)
+	f.Add("7", `"\u0033"`, "rooms:\"q\"\\", "\u2028", []byte("\x00\xff"), true)
+	f.Add(`"\ud83d\ude00"`, `"\udc00"`, "\xff", "a\xc3", []byte{}, true)
+	f.Add("", "-1.5e300", name255, name256, []byte(`[1,"x"]`), true)
+	f.Add(name255, name256, "\xed\xa0\x80", "\x00\x7f", []byte(" {} "), false)
+	for _, d := range dialogues(f) {
+		if m, err := d.serializer.Decode(d.frame); err == nil {
+			f.Add(string(m.JoinRef), string(m.Ref), m.Topic, m.Event, m.Payload.Data(), m.Payload.IsBinary())
+		}
+	}
+	f.Fuzz(func(t *testing.T, joinRef, ref, topic, event string, data []byte, binary bool) {
+		m := &phx.Message{JoinRef: fuzzRef(t, joinRef), Ref: fuzzRef(t, ref), Topic: topic, Event: event, Payload: phx.Bytes(data)}
+		if !binary {
+			var err error
+			if m.Payload, err = phx.Object(data); err != nil {
+				m.Payload = phx.Payload{}
+			}
+		}
+		checkEncode(t, m)
+	})
 }
 
 // Everything that Phoenix recorded is understood, and written again it is the

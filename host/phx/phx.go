@@ -30,11 +30,13 @@ func (r Ref) Same(other Ref) bool {
 	return r == other || (r != "" && other != "" && r.text() == other.text())
 }
 
+// text is the ref as a binary header has it; r itself if it has none.
 func (r Ref) text() string {
-	if n := len(r); n >= 2 && r[0] == '"' && r[n-1] == '"' {
-		return string(r[1 : n-1])
+	text, err := refText("ref", r)
+	if err != nil {
+		return string(r)
 	}
-	return string(r)
+	return text
 }
 
 // Events that belong to the protocol. From a plugin or a native handler they

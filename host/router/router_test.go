@@ -214,12 +214,24 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 
 // FuzzPatterns builds tables from any patterns, one a line: a pattern is
 // refused exactly if it breaks a rule, and the rest must match as the linear
-// search does.
+// search does; what is said to be hidden is never reached.
 func FuzzPatterns(f *testing.F) {
-	f.Add("foods:*\nrooms:lobby\n*", "foods:all")
-	f.Add("a*\nab*\nabc", "abc")
-	f.Add("a\na*\n", "a")
-	f.Add("*a\n\xff\n\x00", "")
+	for _, seed := range []struct{ lines, topic string }{
+		{"foods:*\nrooms:lobby\n*", "foods:all"},
+		{"a*\nab*\nabc", "abc"},
+		{"abc*\nab*\na*\nabcd\nb\n*", "abcd"},
+		{"a:b:*\na:c:*\na:*\na:b\na:b:c", "a:b:c"},
+		{"a:b*\na:c*\na:*\n*", "a:bz"},
+		{"a\na*\n", "a"},
+		{"*a\n\xff\n\x00", ""},
+		{"\n**\na*b\n*:*\n*", "*"},
+		{"ü*\nüb*\nü\n\u2028*", "über"},
+		{"é\ne\u0301*\n\xc3\n\xc3*", "\xc3\xa9"},
+		{strings.Repeat("x", 255) + "\n" + strings.Repeat("x", 256) + "\n" + strings.Repeat("x", 254) + "*", strings.Repeat("x", 255)},
+		{strings.Join(manyPatterns(20), "\n"), "plugin7:room"},
+	} {
+		f.Add(seed.lines, seed.topic)
+	}
 	f.Fuzz(func(t *testing.T, lines, topic string) {
 		patterns := strings.Split(lines, "\n")
 		var good []string
@@ -240,12 +252,48 @@ func FuzzPatterns(f *testing.F) {
 		} else if err != nil {
 			t.Fatalf("%q: %v", patterns, err)
 		}
-		tab := table(t, good...)
-		checkMatch(t, tab, good, topic)
-		for _, p := range good {
-			checkMatch(t, tab, good, strings.TrimSuffix(p, "*")+topic)
-		}
+		checkTable(t, good, topic)
 	})
+}
+
+// checkTable asks a table for topic, and for every topic that is near one of its
+// patterns.
+func checkTable(t *testing.T, patterns []string, topic string) {
+	t.Helper()
+	tab := table(t, patterns...)
+	topics := []string{topic, ""}
+	for _, p := range patterns {
+		text := strings.TrimSuffix(p, "*")
+		topics = append(topics, p, text, text+topic, text[:len(text)/2], text[:len(text)/2]+topic)
+	}
+	reached := make(map[int]bool)
+	for _, topic := range topics {
+		checkMatch(t, tab, patterns, topic)
+		if i, ok := tab.Match(topic); ok {
+			reached[i] = true
+		}
+	}
+	hidden := make(map[int]bool)
+	for _, s := range tab.Shadowed() {
+		if hidden[s.Index] = true; reached[s.Index] || s.Pattern != patterns[s.Index] {
+			t.Errorf("patterns %q: %q is said to be hidden by %q", patterns, s.Pattern, s.By)
+		}
+	}
+	// A route that is not hidden is reached by its own text, or, if that belongs to
+	// a narrower one, by some topic that only it matches.
+	for i, p := range patterns {
+		text, wild := strings.CutSuffix(p, "*")
+		if !hidden[i] && !reached[i] && (!wild || firstOf(tab, text) != i) {
+			t.Errorf("patterns %q: %q is never reached, and not said to be hidden", patterns, p)
+		}
+	}
+}
+
+// firstOf is the route of a topic that starts with text and goes on as no
+// pattern does.
+func firstOf(tab *router.Table[int], text string) int {
+	i, _ := tab.Match(text + "\x00")
+	return i
 }
 
 const controls = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f" +

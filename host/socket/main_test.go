@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -103,9 +104,12 @@ type rig struct {
 
 // newRig returns a socket for V2 unless cfg says otherwise. Topics that start
 // with "nowhere" have no route. The socket is closed when the test ends.
-func newRig(t testing.TB, cfg socket.Config) *rig {
+func newRig(t testing.TB, cfg socket.Config) *rig { return newRigAt(t, nil, cfg) }
+
+// newRigAt is newRig with a clock, nil for the time of day.
+func newRigAt(t testing.TB, now func() time.Time, cfg socket.Config) *rig {
 	r := &rig{handler: newHandler(), pubsub: pubsub.New(nil)}
-	r.env = channel.NewEnv(channel.Config{PubSub: r.pubsub, Namespace: "test", Logger: r.log.Logger()})
+	r.env = channel.NewEnv(channel.Config{PubSub: r.pubsub, Namespace: "test", Now: now, Logger: r.log.Logger()})
 	cfg.Env = r.env
 	if cfg.Encoder == nil {
 		cfg.Encoder = &phx.Encoder{Serializer: phx.V2()}

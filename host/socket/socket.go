@@ -295,7 +295,7 @@ func (s *Socket) malformed(msg *phx.Message, err error) {
 	if reason != phx.ReasonInvalidFrame {
 		return // well-formed, but not what the protocol takes
 	}
-	now := time.Now()
+	now := s.cfg.Env.Now()
 	if s.invalid = append(s.invalid, now); len(s.invalid) < maxInvalid {
 		return
 	}
