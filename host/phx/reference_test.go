@@ -75,6 +75,8 @@ func reference(s phx.Serializer, data []byte) decoded {
 		case !ok || strings.ContainsAny(raw[:1], "{[tf"):
 			fail(phx.ReasonInvalidFrame)
 		case raw == "null":
+		case isString && hopeless(raw):
+			fail(phx.ReasonNameTooLong)
 		case isString && text == nil:
 			fail(phx.ReasonInvalidFrame)
 		case isString && (*text == "" || len(*text) > 255), !isString && len(raw) > 255:
@@ -87,6 +89,8 @@ func reference(s phx.Serializer, data []byte) decoded {
 	name := func(raw string) string {
 		text, isString := referenceText(raw)
 		switch {
+		case isString && hopeless(raw):
+			fail(phx.ReasonNameTooLong)
 		case !isString || text == nil:
 			fail(phx.ReasonInvalidFrame)
 		case *text == "" || len(*text) > 255:
@@ -172,6 +176,10 @@ func referenceText(raw string) (text *string, isString bool) {
 	}
 	return text, true
 }
+
+// hopeless tells whether a raw string is too long for a name even if it is
+// nothing but escapes: what else is wrong with it is then not looked for.
+func hopeless(raw string) bool { return len(raw) > len(`""`)+255*len(`\u0000`) }
 
 // depth counts how deeply brackets are nested outside of strings.
 func depth(data []byte) int {
