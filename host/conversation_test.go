@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/hosttest/conversation"
+	"github.com/chhost/chhost/host/tenant"
 )
 
 // guest returns the module of a conversation's plugin: one that is built from
@@ -76,9 +76,15 @@ func TestConversations(t *testing.T) {
 				cfg := hostConfig(t, file, kind)
 				for _, version := range conversation.Versions() {
 					for _, d := range file.Dialogues {
+						if !d.In(version) {
+							continue
+						}
 						t.Run(version+"/"+d.Title, func(t *testing.T) {
+							cfg, clock := cfg, file.Clock()
+							cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
 							server := hosttest.Start(t, cfg)
-							if err := d.Run(t.Context(), server.Socket, version); err != nil {
+							target := conversation.Target{URL: server.Socket, Clock: clock, Busy: server.Busy}
+							if err := d.Run(t.Context(), target, version); err != nil {
 								t.Errorf("%s: %v", path, err)
 							}
 						})
@@ -91,10 +97,7 @@ func TestConversations(t *testing.T) {
 
 func hostConfig(t *testing.T, file *conversation.File, kind string) host.Config {
 	t.Helper()
-	cfg := host.Config{}
-	if !file.Now.IsZero() {
-		cfg.Now = func() time.Time { return file.Now }
-	}
+	cfg := host.Config{Limits: tenant.Limits{Channels: file.Channels}}
 	plugins := make(map[string]*host.Plugin)
 	for _, r := range file.Routes {
 		if kind == "native" {

@@ -9,29 +9,50 @@
 //	a> ["1","1","foods:secret","phx_join",{}]
 //	a< ["1","1","foods:secret","phx_reply",{"status":"error","response":{"reason":"unauthorized"}}]
 //
-// Before the first dialogue, each line "serve PATTERN PLUGIN" routes topics to a
-// plugin, and "now TIME" (RFC 3339) sets the clock that plugins see. A line that
-// starts with # is a comment. In a dialogue, a letter names
-// a client, which connects when it is named first:
+// A line that starts with # is a comment. Before the first dialogue stand the
+// settings of the server:
+//
+//	serve PATTERN PLUGIN   routes topics to a plugin
+//	now TIME               what the clock shows when a dialogue begins (RFC 3339)
+//	channels N             how many topics a client may join
+//
+// In a dialogue, a letter names a client, which connects when it is named first:
 //
 //	a> FRAME         a sends the frame
 //	a< FRAME         the next frame that a receives is this one
 //	a close          a closes its connection
 //	a closed CODE    the server closes a's connection with that code
+//	at 5s            moves the clock: so much time has passed since the beginning
 //	v1 LINE, v2 LINE the line holds for that version of the protocol only
 //
 // Frames are written as version 2 of the protocol has them,
 // [join_ref,ref,topic,event,payload]; for version 1 they are rendered with
-// encoding/json. Object keys may come in any order. At the end no client may
-// have received anything else.
+// encoding/json. Object keys may come in any order.
+//
+// What cannot be written so is written raw, for one version:
+//
+//	a v2> RAW        a sends exactly this text
+//	a v2< RAW        the next frame that a receives is exactly this text
+//	a v2b> BASE64    a sends these bytes
+//	a v2b< BASE64    the next frame that a receives are these bytes
+//
+// v1> and v1< are the same for version 1, and v1b> what its clients must not send.
+// The letter a may be left out. Instead of RAW and BASE64 there may be a Go string,
+// with its quotes, for what a line cannot hold or show: "[\"1\",null,\"\xff\"". In
+// frames and raw lines %{TEXT*N} stands for TEXT N times; a line may grow to 2 MiB.
+//
+// Time passes at lines "at" only, which go forward: timers of the server that are
+// due by then run, one after the other, each when what the clients had sent
+// before, and what the timers before it have caused, is done. Whoever runs a
+// dialogue with such lines gives the server a [Clock].
+//
+// At the end no client may have received anything else.
 package conversation
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +61,20 @@ import (
 // File is a file of dialogues.
 type File struct {
 	Routes []Route
-	// Now is the time that plugins are to see, or zero for the real time.
-	Now       time.Time
+	// Now is what the clock shows when a dialogue begins, or zero for the time of
+	// day, see [File.Clock].
+	Now time.Time
+	// Channels is how many topics a client may join, or 0 for the server's default.
+	Channels  int
 	Dialogues []Dialogue
+}
+
+// Clock returns a new clock for one dialogue.
+func (f *File) Clock() *Clock {
+	if f.Now.IsZero() {
+		return NewClock(time.Now())
+	}
+	return NewClock(f.Now)
 }
 
 // Route is a line "serve PATTERN PLUGIN".
@@ -54,25 +86,8 @@ type Route struct {
 // Dialogue is one conversation.
 type Dialogue struct {
 	Title string
+	line  int
 	steps []step
-}
-
-type stepKind uint8
-
-const (
-	stepSend stepKind = iota
-	stepReceive
-	stepClose
-	stepClosed
-)
-
-type step struct {
-	line    int
-	version string // "v1", "v2" or both if empty
-	client  string
-	kind    stepKind
-	frame   []json.RawMessage // join_ref, ref, topic, event, payload
-	code    int
 }
 
 // Parse reads a file of dialogues. The error names the line.
@@ -92,14 +107,19 @@ func Parse(r io.Reader) (*File, error) {
 		}
 	}
 	if len(f.Dialogues) == 0 {
-		return nil, fmt.Errorf("there is no dialogue: one begins with a line == TITLE")
+		return nil, errors.New("there is no dialogue: one begins with a line == TITLE")
+	}
+	for _, d := range f.Dialogues {
+		if len(d.steps) == 0 {
+			return nil, fmt.Errorf("line %d: the dialogue %q says nothing", d.line, d.Title)
+		}
 	}
 	return f, nil
 }
 
 func (f *File) parseLine(n int, line string) error {
 	if title, ok := strings.CutPrefix(line, "== "); ok {
-		f.Dialogues = append(f.Dialogues, Dialogue{Title: title})
+		f.Dialogues = append(f.Dialogues, Dialogue{Title: title, line: n})
 		return nil
 	}
 	if len(f.Dialogues) == 0 {
@@ -111,6 +131,13 @@ func (f *File) parseLine(n int, line string) error {
 	}
 	s.line = n
 	d := &f.Dialogues[len(f.Dialogues)-1]
+	if s.kind == stepAt {
+		for _, before := range d.steps {
+			if before.kind == stepAt && before.at > s.at && (before.version == s.version || before.version == "" || s.version == "") {
+				return fmt.Errorf("at %v is before at %v in line %d, and a clock does not go back", s.at, before.at, before.line)
+			}
+		}
+	}
 	d.steps = append(d.steps, s)
 	return nil
 }
@@ -121,80 +148,15 @@ func (f *File) parseSetting(line string) (err error) {
 	case len(words) == 3 && words[0] == "serve":
 		f.Routes = append(f.Routes, Route{Pattern: words[1], Plugin: words[2]})
 	case len(words) == 2 && words[0] == "now":
-		f.Now, err = time.Parse(time.RFC3339, words[1])
-	default:
-		err = fmt.Errorf("expected serve PATTERN PLUGIN, now TIME or == TITLE, not %q", line)
-	}
-	return err
-}
-
-// stepForm is what a step looks like.
-var stepForm = regexp.MustCompile(`^(?:(v[12]) )?([a-z])(?:([<>]) (.*)| (close)| closed ([0-9]{4}))$`)
-
-func parseStep(line string) (step, error) {
-	m := stepForm.FindStringSubmatch(line)
-	if m == nil {
-		return step{}, fmt.Errorf("expected a> FRAME, a< FRAME, a close or a closed CODE, not %q", line)
-	}
-	s := step{version: m[1], client: m[2]}
-	switch {
-	case m[5] != "":
-		s.kind = stepClose
-	case m[6] != "":
-		s.kind = stepClosed
-		s.code, _ = strconv.Atoi(m[6]) // four digits
-	default:
-		s.kind = stepSend
-		if m[3] == "<" {
-			s.kind = stepReceive
+		if f.Now, err = time.Parse(time.RFC3339, words[1]); err != nil {
+			return fmt.Errorf("%q is not a time such as 2015-03-24T09:21:40Z", words[1])
 		}
-		if err := json.Unmarshal([]byte(m[4]), &s.frame); err != nil || len(s.frame) != 5 {
-			return step{}, fmt.Errorf("%q is not [join_ref,ref,topic,event,payload]", m[4])
+	case len(words) == 2 && words[0] == "channels":
+		if f.Channels, err = strconv.Atoi(words[1]); err != nil || f.Channels < 1 {
+			return fmt.Errorf("%q is not a number of channels", words[1])
 		}
+	default:
+		return fmt.Errorf("expected serve PATTERN PLUGIN, now TIME, channels N or == TITLE, not %q", shown(line))
 	}
-	return s, nil
-}
-
-// outgoing renders a frame as a client of the version sends it.
-func outgoing(version string, frame []json.RawMessage) ([]byte, error) {
-	if version == "v2" {
-		return json.Marshal(frame)
-	}
-	m := map[string]json.RawMessage{"ref": frame[1], "topic": frame[2], "event": frame[3], "payload": frame[4]}
-	if string(frame[0]) != "null" {
-		m["join_ref"] = frame[0]
-	}
-	return json.Marshal(m)
-}
-
-// incoming renders a frame as a client of the version receives it: version 1
-// has no join_ref.
-func incoming(version string, frame []json.RawMessage) ([]byte, error) {
-	if version == "v2" {
-		return json.Marshal(frame)
-	}
-	return json.Marshal(map[string]json.RawMessage{"ref": frame[1], "topic": frame[2], "event": frame[3], "payload": frame[4]})
-}
-
-// value decodes JSON so that reflect.DeepEqual compares it, numbers by their
-// digits.
-func value(data []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if d.More() {
-		return nil, fmt.Errorf("more than one value")
-	}
-	return v, nil
-}
-
-func rawFrame(fields ...string) []json.RawMessage {
-	frame := make([]json.RawMessage, len(fields))
-	for i, f := range fields {
-		frame[i] = json.RawMessage(f)
-	}
-	return frame
+	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,11 +21,32 @@ func Versions() []string { return []string{"v1", "v2"} }
 // matters when something is wrong.
 const Patience = 20 * time.Second
 
-// Run holds the server whose socket is at url (such as
-// "ws://localhost:4000/socket") against the dialogue. The error names the line
-// and shows what was expected and what came.
-func (d *Dialogue) Run(ctx context.Context, url, version string) error {
-	r := &run{url: url, version: version, conns: make(map[string]*phxclient.Conn), topics: make(map[string][]json.RawMessage)}
+// Target is a server that a dialogue is held against.
+type Target struct {
+	// URL is where clients connect, such as "ws://localhost:4000/socket".
+	URL string
+	// Clock is the one that the server was given. Without it a dialogue cannot have
+	// lines "at".
+	Clock *Clock
+	// Busy tells whether the server still has something to do by itself: an event
+	// that it was sent, a timer that has run. Without it the server is taken to be
+	// done with what it has read.
+	Busy func() bool
+}
+
+// In tells whether the dialogue has lines for a version of the protocol.
+func (d *Dialogue) In(version string) bool {
+	return slices.ContainsFunc(d.steps, func(s step) bool { return s.version == "" || s.version == version })
+}
+
+// Run holds a server against the dialogue, whose clients speak the given version
+// of the protocol. The error names the line and shows what was expected and what
+// came.
+func (d *Dialogue) Run(ctx context.Context, target Target, version string) error {
+	r := &run{target: target, version: version, clients: make(map[string]*client)}
+	if target.Clock != nil {
+		r.begin = target.Clock.Now()
+	}
 	defer r.abort()
 	for _, s := range d.steps {
 		if s.version != "" && s.version != version {
@@ -39,118 +60,145 @@ func (d *Dialogue) Run(ctx context.Context, url, version string) error {
 }
 
 type run struct {
-	url     string
+	target  Target
 	version string
-	conns   map[string]*phxclient.Conn
-	topics  map[string][]json.RawMessage // that each client has sent something to
+	begin   time.Time
+	clients map[string]*client
+	moved   int // lines "at" so far
 }
 
 func (r *run) abort() {
-	for _, c := range r.conns {
-		c.Abort()
+	for _, c := range r.clients {
+		c.conn.Abort()
 	}
 }
 
-func (r *run) conn(ctx context.Context, name string) (*phxclient.Conn, error) {
-	if c := r.conns[name]; c != nil {
+func (r *run) client(ctx context.Context, name string) (*client, error) {
+	if c := r.clients[name]; c != nil {
 		return c, nil
 	}
 	vsn := map[string]string{"v1": "1.0.0", "v2": "2.0.0"}[r.version]
-	c, err := phxclient.Dial(ctx, r.url, phxclient.Options{Version: vsn})
+	conn, err := phxclient.Dial(ctx, r.target.URL, phxclient.Options{Version: vsn, MaxFrame: 2 * maxLine})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s could not connect: %w", name, err)
 	}
-	r.conns[name] = c
+	c := &client{name: name, conn: conn}
+	r.clients[name] = c
 	return c, nil
 }
 
-func (r *run) note(client string, topic json.RawMessage) {
-	same := func(t json.RawMessage) bool { return bytes.Equal(t, topic) }
-	if !slices.ContainsFunc(r.topics[client], same) {
-		r.topics[client] = append(r.topics[client], topic)
-	}
-}
-
 func (r *run) step(ctx context.Context, s step) error {
+	if s.kind == stepAt {
+		return r.moveClock(ctx, s.at)
+	}
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	c, err := r.conn(ctx, s.client)
+	c, err := r.client(ctx, s.client)
 	if err != nil {
 		return err
 	}
 	switch s.kind {
 	case stepSend:
-		frame, err := outgoing(r.version, s.frame)
-		if err != nil {
-			return err
-		}
-		r.note(s.client, s.frame[2])
-		return c.Send(ctx, phx.Frame{Data: frame})
+		return r.send(ctx, c, s)
 	case stepReceive:
+		if s.frame == nil {
+			return c.expectRaw(ctx, s.raw)
+		}
 		want, err := incoming(r.version, s.frame)
 		if err != nil {
 			return err
 		}
-		return expect(ctx, c, s.client, want)
+		return c.expect(ctx, want)
 	case stepClose:
-		delete(r.conns, s.client)
-		return c.Close(1000)
+		delete(r.clients, s.client)
+		return c.conn.Close(1000)
 	default:
-		delete(r.conns, s.client)
-		return expectClosed(ctx, c, s)
+		delete(r.clients, s.client)
+		return c.expectClosed(ctx, s.code)
 	}
 }
 
-func expect(ctx context.Context, c *phxclient.Conn, client string, want []byte) error {
-	f, err := c.Receive(ctx)
-	if err != nil {
-		return fmt.Errorf("%s should have received\n\t%s\nbut: %w", client, want, err)
+func (r *run) send(ctx context.Context, c *client, s step) error {
+	f := s.raw
+	if s.frame != nil {
+		data, err := outgoing(r.version, s.frame)
+		if err != nil {
+			return err
+		}
+		f.Data = data
 	}
-	if f.Binary {
-		return fmt.Errorf("%s should have received\n\t%s\nbut received %d bytes", client, want, len(f.Data))
+	if topic := topicOf(r.version, f); topic != "" && !slices.Contains(c.topics, topic) {
+		c.topics = append(c.topics, topic)
 	}
-	got, err := value(f.Data)
-	if err != nil {
-		return fmt.Errorf("%s received what is not JSON: %q: %w", client, f.Data, err)
+	// A server that closes may do so before or behind this frame: what it has sent
+	// until then, and the close, are for later lines to look at.
+	var closed *phxclient.CloseError
+	if err := c.conn.Send(ctx, f); !errors.As(err, &closed) {
+		return err
 	}
-	wanted, err := value(want)
+	return nil
+}
+
+var errNoClock = errors.New("the clock cannot be moved: the server was started without one that the dialogue knows")
+
+// moveClock moves the clock, after everything that was sent before has been
+// done. A server answers a heartbeat when it has read all that came before it.
+func (r *run) moveClock(ctx context.Context, at time.Duration) error {
+	if r.target.Clock == nil {
+		return errNoClock
+	}
+	r.moved++
+	for _, name := range slices.Sorted(maps.Keys(r.clients)) {
+		if err := r.heartbeat(ctx, r.clients[name], fmt.Sprintf("at.%d", r.moved)); err != nil {
+			return fmt.Errorf("what %s had sent before was not read: %w", name, err)
+		}
+	}
+	return r.target.Clock.Advance(ctx, r.begin.Add(at), r.target.Busy)
+}
+
+// heartbeat waits for the answer to a heartbeat and keeps what comes before it.
+// The end of the connection is an answer too, for a later step to look at.
+func (r *run) heartbeat(ctx context.Context, c *client, ref string) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	frame, err := outgoing(r.version, r.control(phx.TopicPhoenix, phx.EventHeartbeat, ref))
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(got, wanted) {
-		return fmt.Errorf("%s should have received\n\t%s\nbut received\n\t%s", client, want, f.Data)
+	_ = c.conn.Send(ctx, phx.Frame{Data: frame}) // where it fails, so does what follows
+	for {
+		f, err := c.conn.Receive(ctx)
+		var closed *phxclient.CloseError
+		switch {
+		case errors.As(err, &closed):
+			return nil // Receive says so again
+		case err != nil:
+			return err
+		case !f.Binary && bytes.Contains(f.Data, quote(ref)):
+			return nil
+		}
+		c.waiting = append(c.waiting, f)
 	}
-	return nil
 }
 
-func expectClosed(ctx context.Context, c *phxclient.Conn, s step) error {
-	defer c.Abort()
-	f, err := c.Receive(ctx)
-	var closed *phxclient.CloseError
-	switch {
-	case err == nil:
-		return fmt.Errorf("%s should have been closed, but received\n\t%s", s.client, f.Data)
-	case !errors.As(err, &closed):
-		return fmt.Errorf("%s should have been closed: %w", s.client, err)
-	case closed.Code != s.code:
-		return fmt.Errorf("%s should have been closed with code %d, not %d %s", s.client, s.code, closed.Code, closed.Reason)
-	}
-	return nil
+// control is a frame that a dialogue does not show.
+func (r *run) control(topic, event, ref string) []json.RawMessage {
+	return rawFrame("null", string(quote(ref)), string(quote(topic)), string(quote(event)), "{}")
 }
 
 // quiet checks that no client receives anything more. Each sends an event of the
-// protocol itself to every topic it has named: such an event waits behind what
-// the topic has still to do, is refused without asking the handler, and so is
-// answered next if there is nothing else. The second round finds what the first
-// one's end has let through from one client to another.
+// protocol itself to the socket and to every topic it has named: such an event
+// waits behind what the topic has still to do, is refused without asking the
+// handler, and so is answered next if there is nothing else. The second round
+// finds what the first one's end has let through from one client to another.
 func (r *run) quiet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	for round := range 2 {
-		for name, c := range r.conns {
-			for i, topic := range r.topics[name] {
-				ref := fmt.Sprintf("quiet %d.%d", round, i)
-				if err := r.probe(ctx, c, topic, ref); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(r.clients)) {
+			c := r.clients[name]
+			for i, topic := range append([]string{phx.TopicPhoenix}, c.topics...) {
+				if err := r.probe(ctx, c, topic, fmt.Sprintf("quiet.%d.%d", round, i)); err != nil {
 					return fmt.Errorf("at the end nothing more should have come to %s: %w", name, err)
 				}
 			}
@@ -160,24 +208,18 @@ func (r *run) quiet(ctx context.Context) error {
 }
 
 // probe sends an event that is refused and expects the refusal next.
-func (r *run) probe(ctx context.Context, c *phxclient.Conn, topic json.RawMessage, ref string) error {
-	quoted, err := json.Marshal(ref)
+func (r *run) probe(ctx context.Context, c *client, topic, ref string) error {
+	frame, err := outgoing(r.version, r.control(topic, "phx_quiet", ref))
 	if err != nil {
 		return err
 	}
-	frame, err := outgoing(r.version, rawFrame(`null`, string(quoted), string(topic), `"phx_quiet"`, `{}`))
+	_ = c.conn.Send(ctx, phx.Frame{Data: frame}) // where it fails, so does what follows
+	f, err := c.receive(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.Send(ctx, phx.Frame{Data: frame}); err != nil {
-		return err
-	}
-	f, err := c.Receive(ctx)
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(f.Data, quoted) {
-		return fmt.Errorf("received\n\t%s", f.Data)
+	if f.Binary || !bytes.Contains(f.Data, quote(ref)) {
+		return fmt.Errorf("received\n\t%s", describe(f))
 	}
 	return nil
 }

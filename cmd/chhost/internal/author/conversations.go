@@ -143,15 +143,19 @@ func (p *Player) Play(ctx context.Context, c *Conversations, m *Module) (played,
 	return played, failed, nil
 }
 
-// dialogue plays one dialogue in every version of the protocol.
+// dialogue plays one dialogue in every version of the protocol that it says
+// something about.
 func (p *Player) dialogue(ctx context.Context, s *script, i int, cfg host.Config) ([]Result, error) {
 	var results []Result
 	for _, version := range versions() {
+		if !s.in(i, version) {
+			continue
+		}
 		kept := &tail{}
 		cfg.Logger = newLog(io.MultiWriter(kept, p.log()))
-		s.configure(&cfg)
+		clock := s.configure(&cfg)
 		began := time.Now()
-		failure, err := against(ctx, cfg, func(url string) error { return s.play(ctx, i, version, url) })
+		failure, err := against(ctx, cfg, func(h *host.Host, url string) error { return s.play(ctx, i, version, h, url, clock) })
 		if err == nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -176,7 +180,7 @@ func (p *Player) log() io.Writer {
 
 // against runs a host on a free port of the loopback interface while play plays
 // against it, and returns play's error and the host's.
-func against(ctx context.Context, cfg host.Config, play func(url string) error) (failure, err error) {
+func against(ctx context.Context, cfg host.Config, play func(h *host.Host, url string) error) (failure, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -190,7 +194,7 @@ func against(ctx context.Context, cfg host.Config, play func(url string) error) 
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(running) }()
-	failure = play("ws://" + l.Addr().String() + host.DefaultMount)
+	failure = play(h, "ws://"+l.Addr().String()+host.DefaultMount)
 	stop() // and not Shutdown, which would find a host that is not running yet if play has ended at once
 	return failure, <-ended
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/hosttest/conversation"
@@ -76,17 +75,23 @@ func (s *script) routes(plugin *host.Plugin) ([]host.Route, error) {
 	return routes, nil
 }
 
-// configure sets what the file says of the host.
-func (s *script) configure(cfg *host.Config) {
-	if !s.file.Now.IsZero() {
-		cfg.Now = func() time.Time { return s.file.Now }
-	}
+// in tells whether a dialogue says something about a version of the protocol.
+func (s *script) in(dialogue int, version string) bool { return s.file.Dialogues[dialogue].In(version) }
+
+// configure sets what the file says of the host, and a clock that stands still
+// until a dialogue moves it.
+func (s *script) configure(cfg *host.Config) *conversation.Clock {
+	clock := s.file.Clock()
+	cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
+	cfg.Limits.Channels = s.file.Channels
+	return clock
 }
 
-// play plays a dialogue against the host whose socket is at url. The error's
-// text begins with the place.
-func (s *script) play(ctx context.Context, dialogue int, version, url string) error {
-	if err := s.file.Dialogues[dialogue].Run(ctx, url, version); err != nil {
+// play plays a dialogue against h, which configure has set up and whose socket is
+// at url. The error's text begins with the place.
+func (s *script) play(ctx context.Context, dialogue int, version string, h *host.Host, url string, clock *conversation.Clock) error {
+	target := conversation.Target{URL: url, Clock: clock, Busy: h.Busy}
+	if err := s.file.Dialogues[dialogue].Run(ctx, target, version); err != nil {
 		return errors.New(place(s.path, err))
 	}
 	return nil
