@@ -17,7 +17,10 @@ import (
 // independently of the guests: the conversations are run against both.
 
 func natives() map[string]channel.Handler {
-	return map[string]channel.Handler{"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "misbehaves": nativeMisbehaves(), "echo": nativeEcho()}
+	return map[string]channel.Handler{
+		"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "slow": nativeSlow(),
+		"misbehaves": nativeMisbehaves(), "deaf": nativeDeaf(), "echo": nativeEcho(),
+	}
 }
 
 func object(v any) phx.Payload {
@@ -114,6 +117,8 @@ func nativeFood() channel.Handler {
 }
 
 func nativeRooms() channel.Handler {
+	push := func(name string) effect { return channel.Push(name, phx.Payload{}) }
+	broadcast := func(name string) effect { return channel.Broadcast(name, phx.Payload{}) }
 	return channel.Funcs{
 		Name:         "rooms",
 		Intercepts:   []string{"shout"},
@@ -126,25 +131,50 @@ func nativeRooms() channel.Handler {
 				panic("join of rooms:crash")
 			case "rooms:hello":
 				return result{Reply: ok(fields{"welcome": true}), Do: []effect{channel.Push("hello", object(fields{"n": 1}))}}, nil
+			case "rooms:open":
+				return do(push("a"), broadcast("entered"), broadcast("shout"))
 			}
 			return do()
 		},
-		LeaveFunc: func(context.Context, *event) (result, error) { return do(channel.BroadcastFrom("left", phx.Payload{})) },
+		LeaveFunc: func(_ context.Context, ev *event) (result, error) {
+			left := channel.BroadcastFrom("left", phx.Payload{})
+			if ev.Topic == "rooms:open" {
+				return do(left, push("bye"))
+			}
+			return do(left)
+		},
 		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
-			empty := ok(fields{})
+			empty, echo := ok(fields{}), channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}
 			switch ev.Event {
 			case "echo":
-				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+				return result{Reply: echo}, nil
 			case "new:msg", "shout":
 				return result{Do: []effect{channel.Broadcast(ev.Event, ev.Payload)}, Reply: empty}, nil
 			case "others":
 				return do(channel.BroadcastFrom(ev.Event, ev.Payload))
 			case "order":
+				return result{Do: []effect{push("a"), broadcast("b"), push("c")}, Reply: empty}, nil
+			case "mixed":
+				return result{Do: []effect{push("a"), broadcast("shout"), broadcast("b"), push("c")}, Reply: empty}, nil
+			case "value":
+				var message map[string]json.RawMessage
+				_ = json.Unmarshal(ev.Payload.Data(), &message)
+				value, err := phx.JSON(message["value"])
+				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: value}}, err
+			case "bin":
+				return result{Do: []effect{channel.Push("bin", ev.Payload)}, Reply: echo}, nil
+			case "bytes":
 				return result{Do: []effect{
-					channel.Push("a", phx.Payload{}), channel.Broadcast("b", phx.Payload{}), channel.Push("c", phx.Payload{}),
+					channel.Push("bin", phx.Bytes([]byte{1, 2, 3})), channel.Broadcast("bin", phx.Bytes([]byte{4, 5})),
 				}, Reply: empty}, nil
+			case "bytes:reply":
+				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: phx.Bytes([]byte{6})}}, nil
 			case "stop":
 				return result{Status: channel.StatusStop, Reply: ok(fields{"bye": 1})}, nil
+			case "stop:last":
+				return result{Status: channel.StatusStop, Do: []effect{push("a"), broadcast("b")}, Reply: ok(fields{"bye": 1})}, nil
+			case "fail":
+				return result{Status: channel.StatusError, Do: []effect{push("a"), broadcast("b")}, Reply: empty}, nil
 			case "crash":
 				panic("crash")
 			}
@@ -223,6 +253,52 @@ func nativeMisbehaves() channel.Handler {
 			}
 			return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
 		},
+	}.Handler()
+}
+
+// nativeSlow takes its time by doing nothing, a nanosecond for a round.
+func nativeSlow() channel.Handler {
+	type params struct {
+		Rounds int64 `json:"rounds"`
+		Crash  bool  `json:"crash"`
+		Count  int   `json:"count"`
+	}
+	work := func(data []byte) (p params) {
+		_ = json.Unmarshal(data, &p)
+		time.Sleep(time.Duration(p.Rounds))
+		return p
+	}
+	return channel.Funcs{
+		Name:         "slow",
+		AcceptBinary: true,
+		JoinFunc: func(_ context.Context, ev *event) (result, error) {
+			if work(ev.Payload.Data()).Crash {
+				panic("crash")
+			}
+			return do()
+		},
+		LeaveFunc: func(context.Context, *event) (result, error) { return do(channel.BroadcastFrom("left", phx.Payload{})) },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			switch ev.Event {
+			case "echo":
+				work(ev.Payload.Data())
+				return result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+			case "count":
+				count := fields{"count": work(ev.Assigns).Count + 1}
+				return result{Do: []effect{channel.Assign(object(count).Data())}, Reply: ok(count)}, nil
+			case "crash":
+				panic("crash")
+			}
+			return result{Do: []effect{channel.Broadcast(ev.Event, ev.Payload)}, Reply: ok(fields{})}, nil
+		},
+	}.Handler()
+}
+
+// nativeDeaf lets in and hears nothing.
+func nativeDeaf() channel.Handler {
+	return channel.Funcs{
+		Name:     "deaf",
+		JoinFunc: func(context.Context, *event) (result, error) { return do() },
 	}.Handler()
 }
 

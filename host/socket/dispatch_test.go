@@ -21,6 +21,7 @@ func TestDispatch(t *testing.T) {
 		{"heartbeat", `[null,"1","phoenix","heartbeat",{}]`, `[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]`},
 		{"heartbeat with a join_ref", `["7","1","phoenix","heartbeat",{}]`, `[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]`},
 		{"heartbeat with a number", `[null,1,"phoenix","heartbeat",{}]`, `[null,1,"phoenix","phx_reply",{"status":"ok","response":{}}]`},
+		{"heartbeat, nobody waits", `[null,null,"phoenix","heartbeat",{}]`, `[null,null,"phoenix","phx_reply",{"status":"ok","response":{}}]`},
 		{"another event of the socket's topic", `[null,"1","phoenix","other",{}]`, refusal("null", `"1"`, "phoenix", "unmatched topic")},
 		{"heartbeat of another topic", `[null,"1","t","heartbeat",{}]`, refusal("null", `"1"`, "t", "unmatched topic")},
 		{"join without a route", join("nowhere"), refusal("null", `"1"`, "nowhere", "unmatched topic")},

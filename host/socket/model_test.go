@@ -83,7 +83,8 @@ func (m *model) receive(f phx.Frame) {
 			}
 		}
 	case msg.Topic == phx.TopicPhoenix && msg.Event == phx.EventHeartbeat:
-		m.reply("", &msg, phx.StatusOK, phx.Payload{})
+		frame, err := m.encoder.Reply(&phx.Reply{Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
+		m.put(msg.Topic, frame, err) // with a ref or without
 	case msg.Event == phx.EventJoin:
 		m.join(&msg)
 	default:
@@ -368,7 +369,7 @@ func scripts() []string {
 		return string(data)
 	}
 	return []string{
-		`[null,"1","phoenix","heartbeat",{}]` + "\n" + `[null,2,"phoenix","other",{}]` + "\n" + `["1","3","phoenix","phx_join",{}]`,
+		`[null,"1","phoenix","heartbeat",{}]` + "\n" + `[null,null,"phoenix","heartbeat",{}]` + "\n" + `[null,2,"phoenix","other",{}]` + "\n" + `["1","3","phoenix","phx_join",{}]`,
 		`["1","1","t","phx_join",{"a":1}]` + "\n" + `["1","2","t","say",{}]` + "\n" + `[null,3,"t","shout",{"x":[]}]` + "\n" + `["9","4","t","e",{}]` + "\n" + `["1","5","t","phx_leave",{}]` + "\n" + `["1","6","t","e",{}]`,
 		`["1","1","t","phx_join",{}]` + "\n" + `["2","2","t","phx_join",{}]` + "\n" + `["1","3","t","e",{}]` + "\n" + `["2","4","t","stop",{}]` + "\n" + `["2","5","t","phx_leave",{}]`,
 		`["1","1","no","phx_join",{}]` + "\n" + `["1","2","no","e",{}]` + "\n" + `["1","3","no","phx_leave",{}]` + "\n" + `["4","4","crash","phx_join",{}]` + "\n" + `["5","5","ignore","phx_join",{}]` + "\n" + `["6","6","nowhere","phx_join",{}]`,

@@ -156,7 +156,7 @@ func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 // whether the topic is joined by then is decided in the channel's turn.
 func (s *Socket) dispatch(msg *phx.Message, size int) {
 	switch {
-	case msg.Topic == phx.TopicPhoenix && msg.Event == phx.EventHeartbeat:
+	case msg.Topic == phx.TopicPhoenix && msg.Event == phx.EventHeartbeat: // answered without a ref too, as in Phoenix
 		s.Reply(&phx.Reply{Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
 	case msg.Event == phx.EventJoin:
 		s.join(msg, size)

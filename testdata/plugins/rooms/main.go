@@ -1,6 +1,7 @@
 // Command rooms is the channel behind the recorded dialogues of a real Phoenix:
 // what it does was written in Elixir when they were recorded, and is repeated
-// here, so that host and Phoenix can be compared frame by frame.
+// here, so that host and Phoenix can be compared frame by frame. What other
+// dialogues need has been added; its README lists all of it.
 package main
 
 import "github.com/chhost/chhost/guest-sdk/go/chhost"
@@ -29,7 +30,7 @@ func (Rooms) Init(c *chhost.Setup) error {
 }
 
 // Join lets everyone in but to rooms:refuse; rooms:crash crashes, rooms:hello
-// welcomes.
+// welcomes, rooms:open tells everybody.
 func (Rooms) Join(s *chhost.Socket) chhost.JoinResult {
 	switch s.Topic() {
 	case "rooms:refuse":
@@ -39,13 +40,20 @@ func (Rooms) Join(s *chhost.Socket) chhost.JoinResult {
 	case "rooms:hello":
 		s.Reply(chhost.Map{"welcome": true})
 		return s.Push("hello", chhost.Map{"n": 1})
+	case "rooms:open":
+		s.Push("a", nil)
+		s.Broadcast("entered", nil)
+		return s.Broadcast("shout", nil)
 	}
 	return chhost.OK
 }
 
-// Leave tells the others.
+// Leave tells the others, and in rooms:open the one who leaves.
 func (Rooms) Leave(s *chhost.Socket) {
 	s.BroadcastFrom("left", nil)
+	if s.Topic() == "rooms:open" {
+		s.Push("bye", nil)
+	}
 }
 
 // HandleIn does what each event asks for.
@@ -63,9 +71,36 @@ func (Rooms) HandleIn(s *chhost.Socket, event string, payload chhost.Payload) ch
 		s.Broadcast("b", nil)
 		s.Push("c", nil)
 		return s.Reply(nil)
+	case "mixed":
+		s.Push("a", nil)
+		s.Broadcast("shout", nil)
+		s.Broadcast("b", nil)
+		s.Push("c", nil)
+		return s.Reply(nil)
+	case "value":
+		return s.Reply(payload.Field("value"))
+	case "bin":
+		s.Push("bin", payload)
+		return s.Reply(payload)
+	case "bytes":
+		s.Push("bin", chhost.Bytes{1, 2, 3})
+		s.Broadcast("bin", chhost.Bytes{4, 5})
+		return s.Reply(nil)
+	case "bytes:reply":
+		return s.Reply(chhost.Bytes{6})
 	case "stop":
 		s.Reply(chhost.Map{"bye": 1})
 		return chhost.Stop
+	case "stop:last":
+		s.Push("a", nil)
+		s.Broadcast("b", nil)
+		s.Reply(chhost.Map{"bye": 1})
+		return chhost.Stop
+	case "fail":
+		s.Push("a", nil)
+		s.Broadcast("b", nil)
+		s.Reply(nil)
+		return chhost.Fail("rooms: failed, as asked")
 	case "crash":
 		panic("rooms: crashed, as asked")
 	}

@@ -28,20 +28,31 @@ func TestJoin(t *testing.T) {
 	expect(t, room("rooms:refuse").Join(`{}`), `reply error {"reason":"unauthorized"}`)
 	expect(t, room("rooms:crash").Join(`{}`), "crash: panic: rooms: crashed while joining, as asked")
 	expect(t, room("rooms:hello").Join(`{}`), `reply ok {"welcome":true}`, `push hello {"n":1}`)
+	expect(t, room("rooms:open").Join(`{}`), "reply ok {}", "push a {}", "broadcast entered {}", "broadcast shout {}")
 }
 
 func TestHandleIn(t *testing.T) {
 	for event, want := range map[string][]string{
-		"echo":    {`reply ok {"b":1}`},
-		"new:msg": {`broadcast new:msg {"b":1}`, "reply ok {}"},
-		"shout":   {`broadcast shout {"b":1}`, "reply ok {}"},
-		"others":  {`broadcast_from others {"b":1}`},
-		"order":   {"push a {}", "broadcast b {}", "push c {}", "reply ok {}"},
-		"stop":    {`reply ok {"bye":1}`, "stop"},
-		"crash":   {"crash: panic: rooms: crashed, as asked"},
-		"else":    {`reply error {"reason":"unhandled event"}`},
+		"echo":        {`reply ok {"b":1}`},
+		"new:msg":     {`broadcast new:msg {"b":1}`, "reply ok {}"},
+		"shout":       {`broadcast shout {"b":1}`, "reply ok {}"},
+		"others":      {`broadcast_from others {"b":1}`},
+		"order":       {"push a {}", "broadcast b {}", "push c {}", "reply ok {}"},
+		"stop":        {`reply ok {"bye":1}`, "stop"},
+		"crash":       {"crash: panic: rooms: crashed, as asked"},
+		"mixed":       {"push a {}", "broadcast shout {}", "broadcast b {}", "push c {}", "reply ok {}"},
+		"value":       {"reply ok {}"},
+		"bin":         {`push bin {"b":1}`, `reply ok {"b":1}`},
+		"bytes":       {`push bin "\x01\x02\x03"`, `broadcast bin "\x04\x05"`, "reply ok {}"},
+		"else":        {`reply error {"reason":"unhandled event"}`},
+		"bytes:reply": {`reply ok "\x06"`},
+		"stop:last":   {"push a {}", "broadcast b {}", `reply ok {"bye":1}`, "stop"},
+		"fail":        {"error"},
 	} {
 		expect(t, room("rooms:1").HandleIn(event, `{"b":1}`), want...)
+	}
+	for _, value := range []string{`[1,{"a":null}]`, `"s"`, "1.50", "null", "true", "{}"} {
+		expect(t, room("rooms:1").HandleIn("value", `{"value":`+value+`}`), "reply ok "+value)
 	}
 }
 
@@ -60,5 +71,6 @@ func TestHandleOut(t *testing.T) {
 func TestLeave(t *testing.T) {
 	for _, reason := range []chhost.LeaveReason{chhost.Left, chhost.Closed, chhost.Replaced, chhost.Failed} {
 		expect(t, room("rooms:1").Leave(reason), "broadcast_from left {}")
+		expect(t, room("rooms:open").Leave(reason), "broadcast_from left {}", "push bye {}")
 	}
 }
