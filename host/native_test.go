@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -20,6 +21,7 @@ func natives() map[string]channel.Handler {
 	return map[string]channel.Handler{
 		"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "slow": nativeSlow(),
 		"misbehaves": nativeMisbehaves(), "deaf": nativeDeaf(), "echo": nativeEcho(),
+		"relay": channeltest.Relay("relay@1"),
 	}
 }
 
