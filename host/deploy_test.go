@@ -14,6 +14,7 @@ import (
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/hosttest/conversation"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/wasm"
@@ -182,4 +183,68 @@ func TestSwapUnderLoad(t *testing.T) {
 		}
 	}
 	t.Logf("%d sockets, %d swaps, %d pushes answered, %d broadcasts delivered: none lost, doubled or reordered, no socket closed", sockets, swaps, pushes, pushes*room)
+}
+
+// TestDeployKeepsWhatChannelsHave: timers, subscriptions and events that wait for
+// their answer outlive the version that asked for them, and upgrade is told the
+// version before.
+func TestDeployKeepsWhatChannelsHave(t *testing.T) {
+	for _, version := range []string{"1.0.0", "2.0.0"} {
+		t.Run(version, func(t *testing.T) {
+			clock := conversation.NewClock(time.Date(2015, time.March, 24, 9, 21, 40, 0, time.UTC))
+			relay := &host.Plugin{Name: "relay", Module: assembled(t, "served/relay")}
+			server := hosttest.Start(t, host.Config{
+				Routes: []host.Route{{Pattern: "*", Plugin: relay}}, Now: clock.Now, AfterFunc: clock.AfterFunc,
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
+			defer cancel()
+			joined, _, err := server.Connect(t, phxclient.ClientOptions{Options: phxclient.Options{Version: version}}).Join(ctx, "a", phx.Payload{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			push := func(event string) {
+				t.Helper()
+				if reply, err := joined.Push(ctx, event, phx.Payload{}); err != nil || reply.Status != phx.StatusOK {
+					t.Fatalf("%s: %v %v", event, reply, err)
+				}
+			}
+			push("tick")
+			push("listen")
+			later := make(chan error, 1)
+			go func() {
+				reply, err := joined.Push(ctx, "later", object(fields{"n": 1}))
+				if err == nil && string(reply.Payload.Data()) != `{"n":1}` {
+					err = fmt.Errorf("answered %s", reply.Payload.Data())
+				}
+				later <- err
+			}()
+			for clock.Timers() < 2 { // tick and later are set
+				if ctx.Err() != nil {
+					t.Fatal("the event did not set its timer")
+				}
+				time.Sleep(time.Millisecond)
+			}
+			next := &host.Plugin{Module: assembled(t, "served/relay")}
+			if d, err := server.Deploy(ctx, relay, next); err != nil || d != (host.Deployment{Version: "relay@2", Previous: "relay@1", Moved: 1}) {
+				t.Fatalf("deployed %+v, %v", d, err)
+			}
+			expect := func(event, payload string) {
+				t.Helper()
+				m, err := joined.Receive(ctx)
+				if err != nil || m.Event != event || string(m.Payload.Data()) != payload {
+					t.Fatalf("received %s %s, %v; want %s %s", m.Event, m.Payload.Data(), err, event, payload)
+				}
+			}
+			expect("upgraded", `{"from":"relay@1"}`)
+			push("tell")
+			expect("told", `{}`)
+			if err := clock.Advance(ctx, clock.Now().Add(5*time.Second), server.Busy); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-later; err != nil {
+				t.Errorf("the answer that was due: %v", err)
+			}
+			expect("tick", `{}`)
+		})
+	}
 }

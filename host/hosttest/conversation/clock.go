@@ -53,6 +53,13 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	}
 }
 
+// Timers is how many timers are set and have not been called.
+func (c *Clock) Timers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.timers)
+}
+
 // ErrBusy is returned by [Clock.Advance] when the server does not come to rest.
 var ErrBusy = errors.New("the server did not come to rest within 20 s")
 
