@@ -1,4 +1,4 @@
-// A small client of Phoenix channels: the V2 protocol, text frames, WebSocket, no dependencies.
+// A small client of Phoenix channels: the V2 protocol, WebSocket, no dependencies.
 //
 //   <script src="/chhost.js"></script>
 //   const socket = new chhost.Socket("/socket", { params: { token: "..." } });
@@ -8,6 +8,7 @@
 //   channel.join().receive("ok", ready).receive("error", refused).receive("timeout", silent);
 //   channel.push("new:msg", { body: "hello" }, 5000).receive("ok", sent);
 //
+// A payload is an object, or bytes: an ArrayBuffer (or a view of one) when sent, an ArrayBuffer when received.
 // A classic script that defines the global `chhost`; under Node, require() returns the same object.
 // Names and behaviour are those of Phoenix's own client, with these differences: every retry waits a
 // random time, so that a restarted server is not met by all its clients at once; a refusal's
@@ -17,6 +18,34 @@
 
   // "Full jitter": anything between nothing and an exponentially growing ceiling.
   const jitter = (base, cap) => (tries) => Math.random() * Math.min(cap, base * 2 ** tries);
+
+  // A frame with bytes: the kind, the length of each name in one byte, the names, the bytes.
+  function encode(frame) {
+    const payload = frame[4];
+    if (!(payload instanceof ArrayBuffer) && !ArrayBuffer.isView(payload)) return JSON.stringify(frame);
+    const names = frame.slice(0, 4).map((name) => new TextEncoder().encode(name ?? ""));
+    if (names.some((name) => name.length > 255)) throw new RangeError("a topic or an event has more than 255 bytes");
+    const bytes = payload instanceof ArrayBuffer
+      ? new Uint8Array(payload) : new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+    const parts = [Uint8Array.of(0, ...names.map((name) => name.length)), ...names, bytes];
+    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+    return whole.buffer;
+  }
+  function decode(data) {
+    if (typeof data === "string") return JSON.parse(data);
+    const bytes = new Uint8Array(data);
+    const lengths = bytes.subarray(1, 1 + ([3, 4, 2][bytes[0]] ?? 0));
+    let at = 1 + lengths.length;
+    const names = Array.from(lengths, (length) => new TextDecoder().decode(bytes.subarray(at, at += length)));
+    const payload = data.slice(at);
+    switch (bytes[0]) {
+      case 0: return [names[0] || null, null, names[1], names[2], payload]; // a push
+      case 1: return [names[0] || null, names[1], names[2], "phx_reply", { status: names[3], response: payload }];
+      case 2: return [null, null, names[0], names[1], payload]; // a broadcast
+      default: return []; // of a later protocol: for no channel
+    }
+  }
 
   class Emitter {
     listeners = [];
@@ -162,6 +191,7 @@
       clearTimeout(this.reconnectTimer);
       if (this.conn) return;
       const conn = this.conn = new this.options.transport(this.url());
+      conn.binaryType = "arraybuffer";
       const ifCurrent = (fn) => (event) => { if (this.conn === conn) fn(event); };
       conn.onopen = ifCurrent((event) => this.opened(event));
       conn.onmessage = ifCurrent((event) => this.received(event.data));
@@ -185,7 +215,7 @@
     }
     nextRef() { return String(++this.lastRef); }
     send(...frame) {
-      if (this.isConnected()) this.conn.send(JSON.stringify(frame));
+      if (this.isConnected()) this.conn.send(encode(frame));
     }
     opened(event) {
       for (const channel of [...this.channels]) channel.rejoin();
@@ -199,8 +229,7 @@
       this.send(null, this.heartbeatRef, "phoenix", "heartbeat", {});
     }
     received(data) {
-      if (typeof data !== "string") return; // this client asks for no binary frames
-      const [joinRef, ref, topic, event, payload] = JSON.parse(data);
+      const [joinRef, ref, topic, event, payload] = decode(data);
       this.tries = 0; // not earlier: a server that accepts and hangs up must not be met ever faster
       if (topic === "phoenix") this.heartbeatRef = null;
       if (event === "phx_reply") return this.waiting.get(ref)?.finish(payload.status, payload.response);

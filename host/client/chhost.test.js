@@ -13,7 +13,7 @@ class PlayedWebSocket {
     Object.assign(this, { url, readyState: 0, sent: [], closed: false });
     connections.push(this);
   }
-  send(text) { this.sent.push(JSON.parse(text)); }
+  send(data) { this.sent.push(typeof data === "string" ? JSON.parse(data) : Buffer.from(data)); }
   close() { this.closed = true; this.readyState = 2; }
 
   // The server's side.
@@ -140,6 +140,32 @@ test("frames with another join_ref are dropped, broadcasts have none", () => {
   latest().push("999", "999", "rooms:1", "phx_close", {});
   assert.deepEqual(seen, [2, -2, 3]);
   assert.equal(channel.state, "joined");
+});
+
+test("bytes go out and come in as the protocol's binary frames", () => {
+  const { channel, joinRef } = joinedChannel(openSocket(), "zoo:ł");
+  assert.equal(latest().binaryType, "arraybuffer");
+  const seen = [];
+  channel.on("bin", (payload) => seen.push([...new Uint8Array(payload)]));
+  const frame = (lengths, text, ...data) => {
+    const whole = Buffer.concat([Buffer.from(lengths), Buffer.from(text), Buffer.from(data)]);
+    return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length);
+  };
+
+  const replies = record(channel.push("bin", Uint8Array.of(9, 1, 2, 3).subarray(1)));
+  channel.push("bin", new ArrayBuffer(0));
+  const [push, empty] = latest().take();
+  assert.deepEqual(push, Buffer.from(frame([0, 1, 1, 6, 3], `${joinRef}2zoo:łbin`, 1, 2, 3)));
+  assert.deepEqual(empty, Buffer.from(frame([0, 1, 1, 6, 3], `${joinRef}3zoo:łbin`)));
+
+  latest().onmessage({ data: frame([1, 1, 1, 6, 2], `${joinRef}2zoo:łok`, 0, 255) });
+  assert.deepEqual(replies.map(([status, response]) => [status, ...new Uint8Array(response)]), [["ok", 0, 255]]);
+  latest().onmessage({ data: frame([0, 1, 6, 3], `${joinRef}zoo:łbin`, 4) });
+  latest().onmessage({ data: frame([0, 1, 6, 3], `9zoo:łbin`, 5) });
+  latest().onmessage({ data: frame([2, 6, 3], "zoo:łbin", 6) });
+  latest().onmessage({ data: frame([7, 6, 3], "zoo:łbin", 7) });
+  assert.deepEqual(seen, [[4], [6]], "a push of this membership and a broadcast, but nothing of another one or of an unknown kind");
+  assert.throws(() => channel.push("e".repeat(256), new ArrayBuffer(1)), /more than 255 bytes/);
 });
 
 test("nothing is heard before the join's reply, nor after a failure", () => {
