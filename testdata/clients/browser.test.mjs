@@ -2,60 +2,26 @@
 // With CHHOST_SCREENSHOTS it leaves pictures of the page in that directory.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
+import * as chromium from "./chromium.mjs";
+import { NARROW, launch, skip } from "./chromium.mjs";
 import { dev } from "./server.mjs";
 import { until } from "./wait.mjs";
-
-const executablePath = process.env.CHHOST_CHROMIUM || "/usr/bin/chromium";
-// On a build server nothing is skipped: there the launch fails, and names what is missing.
-const skip = existsSync(executablePath) || process.env.CI === "true"
-  ? false : `chromium is missing: ${executablePath} (install it, or name another with CHHOST_CHROMIUM)`;
-const screenshots = process.env.CHHOST_SCREENSHOTS;
-
-const WIDE = { width: 1280, height: 800 };
-const NARROW = { width: 390, height: 844 };
 
 describe("the chat page", { skip }, () => {
   let server;
   let browser;
   before(async () => {
     server = await dev("plugins/chat");
-    browser = await chromium.launch({ // with a fresh profile that goes when the browser does
-      executablePath,
-      headless: true,
-      args: [
-        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      ],
-    });
+    browser = await launch();
   });
   after(async () => {
     await browser?.close();
     await server?.stop();
   });
 
-  // Tabs of one browser profile, and all that went wrong in them.
-  async function profile(t, options = {}) {
-    const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", colorScheme: "light", ...options });
-    context.setDefaultTimeout(20_000);
-    t.after(() => context.close());
-    const faults = [];
-    return {
-      faults,
-      context,
-      async tab(query = "", { host, page: address } = server) {
-        const page = await context.newPage();
-        page.on("pageerror", (error) => faults.push(error.message));
-        page.on("console", (message) => { if (message.type() === "error") faults.push(message.text()); });
-        page.on("request", (request) => { if (new URL(request.url()).host !== host) faults.push(request.url()); });
-        await page.goto(address + query);
-        return page;
-      },
-    };
-  }
+  const profile = (t, options) => chromium.profile(t, browser, server, options);
+  const picture = (page, name) => chromium.picture(page, `chat-${name}`);
 
   async function enter(page, name) {
     await page.getByLabel("Your name").fill(name);
@@ -70,14 +36,6 @@ describe("the chat page", { skip }, () => {
 
   const conversation = (page) => page.getByRole("log", { name: "Conversation" });
   const entry = (page, text) => conversation(page).getByText(text, { exact: true });
-
-  async function picture(page, name) {
-    if (!screenshots) return;
-    mkdirSync(screenshots, { recursive: true });
-    // Arriving messages fade in: wait until all stands still.
-    await page.waitForFunction(() => document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity));
-    await page.screenshot({ path: path.join(screenshots, `chat-${name}.png`) });
-  }
 
   test("carries what is typed in one tab to the other, and announces who comes and goes", async (t) => {
     const { tab, faults } = await profile(t);
