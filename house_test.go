@@ -94,6 +94,7 @@ var quarantine = map[string]string{
 	"github.com/tetratelabs/wazero": "host/wasm",
 	"github.com/gorilla/websocket":  "host/phx/phxclient host/transport/websocket",
 	"github.com/urfave/cli":         "cmd/chhost",
+	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
 }
 
 // testModules may be imported by every package's tests.
@@ -112,6 +113,7 @@ var goroutines = map[string]start{
 	"cmd/chhost/internal/author": {1, "Player.Play: the host that a dialogue is played against; it shuts it down and waits for its Run"},
 
 	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
+	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"host":                     {6, "Host.Run: the loops of the transport, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {3, "Env.Wait: counts every turn of a channel and waits for them; one AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":            {1, "the cleanup of the test that started the server: Shutdown, then it waits for Run"},

@@ -10,14 +10,23 @@ import (
 func devCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "dev",
-		Usage:     "build a plugin from source and serve it with its page",
-		UsageText: "chhost dev DIR [FLAGS]",
-		Description: "DIR holds a plugin written in Go. It is built with the Go toolchain and serves the\n" +
-			"topics that match --topic (all, by default). The files in DIR/web, if there are\n" +
-			"any, are served at /, and a small client for pages at /chhost.js.\n\n" +
+		Usage:     "serve a plugin while you write it: build, serve, swap in every change",
+		UsageText: "chhost dev DIR|FILE.wasm [FLAGS]",
+		Description: "DIR holds a plugin written in Go, which is built with the Go toolchain. FILE.wasm is a\n" +
+			"module that something else builds. The plugin serves the topics that match --topic\n" +
+			"(all, by default).\n\n" +
+			"When a source file changes, or the modules beside it that go.mod names, the plugin is\n" +
+			"built again and the new version swapped in: no client is disconnected, and what a\n" +
+			"channel has assigned is kept. What does not build, or breaks the contract, is told, and\n" +
+			"the old version keeps serving. So it is with FILE.wasm, when it is replaced.\n\n" +
+			"Events take turns on two instances of the plugin, so that state which is kept in the\n" +
+			"plugin's own variables, and not assigned, is found out at once.\n\n" +
+			"The files in DIR/web, if there are any, are served at /, and a small client for pages at\n" +
+			"/chhost.js. At /dev/ is a page to join topics, push events and watch the frames.\n\n" +
 			"Examples:\n\n" +
 			"   chhost dev plugins/chat\n" +
-			"   chhost dev plugins/food --topic 'foods:*' --addr 127.0.0.1:4001",
+			"   chhost dev plugins/food --topic 'foods:*' --addr 127.0.0.1:4001\n" +
+			"   chhost dev build/food.wasm",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "topic", Value: cli.NewStringSlice("*"), Usage: "serve the topics that match `PATTERN`; repeatable"},
 		}, commonFlags()...),
@@ -26,7 +35,7 @@ func devCommand() *cli.Command {
 }
 
 func runDev(c *cli.Context) error {
-	if err := arguments(c, "the directory of a plugin, such as plugins/chat"); err != nil {
+	if err := arguments(c, "the directory of a plugin, such as plugins/chat, or a module, such as food.wasm"); err != nil {
 		return err
 	}
 	checkOrigin, err := origins(c)
@@ -42,7 +51,7 @@ func runDev(c *cli.Context) error {
 	}
 	defer l.Close()
 	return dev.Run(c.Context, dev.Config{
-		Dir:         c.Args().First(),
+		Plugin:      c.Args().First(),
 		Topics:      c.StringSlice("topic"),
 		Listener:    l,
 		Address:     hostPort(l),

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,11 @@ type running struct {
 	out  *bufio.Reader
 	code chan int
 	errs *strings.Builder
+
+	mu   sync.Mutex
+	said strings.Builder // what it wrote after the line with the address
+	at   int             // how much of that wait has passed
+	more chan struct{}   // holds something when there is more of it
 }
 
 func goEnv(t *testing.T, name string) string {
@@ -82,7 +88,7 @@ func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
-	c := &running{out: bufio.NewReader(r), code: make(chan int, 1), errs: &strings.Builder{}}
+	c := &running{out: bufio.NewReader(r), code: make(chan int, 1), errs: &strings.Builder{}, more: make(chan struct{}, 1)}
 	go func() {
 		code := doMain(ctx, append([]string{"chhost"}, args...), strings.NewReader(""), w, c.errs)
 		_ = w.Close()
@@ -108,11 +114,47 @@ func (c *running) address(t *testing.T) string {
 		line, err := c.out.ReadString('\n')
 		seen.WriteString(line)
 		if m := urlForm.FindStringSubmatch(line); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, c.out) }()
+			go func() { _, _ = io.Copy(c, c.out) }()
 			return m[1]
 		}
 		if err != nil {
 			t.Fatalf("the command ended without saying where it listens:\n%s", seen.String())
+		}
+	}
+}
+
+// Write notes what the command wrote.
+func (c *running) Write(text []byte) (int, error) {
+	c.mu.Lock()
+	c.said.Write(text)
+	c.mu.Unlock()
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+	return len(text), nil
+}
+
+// wait waits until the command has written the text, and returns what it wrote
+// before it, since the last wait.
+func (c *running) wait(t *testing.T, text string) string {
+	t.Helper()
+	tooLong := time.After(5 * time.Minute) // a build waits for all the others of a test run
+	for {
+		c.mu.Lock()
+		news := c.said.String()[c.at:]
+		before, _, found := strings.Cut(news, text)
+		if found {
+			c.at += len(before) + len(text)
+		}
+		c.mu.Unlock()
+		if found {
+			return before
+		}
+		select {
+		case <-c.more:
+		case <-tooLong:
+			t.Fatalf("the command did not write %q, but:\n%s", text, news)
 		}
 	}
 }

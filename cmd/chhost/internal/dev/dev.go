@@ -1,27 +1,28 @@
-// Package dev builds a plugin from source and serves it with its page.
+// Package dev builds a plugin from source, watches it, and swaps it in.
 package dev
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/chhost/chhost/host"
-	"github.com/chhost/chhost/host/client"
-	"github.com/chhost/chhost/host/gobuild"
 )
 
-// Config says what to build and where to serve it. All fields but CheckOrigin,
-// CacheDir and Logger are needed.
+// Config says what to serve and where. All fields but CheckOrigin, CacheDir and
+// Logger are needed.
 type Config struct {
-	// Dir holds the plugin's Go source, and its page in Dir/web if it has one.
-	Dir string
+	// Plugin is the directory of a plugin's Go source, whose page is in its web
+	// directory if it has one; or the file of a module.
+	Plugin string
 	// Topics are the patterns of the topics that the plugin serves.
 	Topics []string
 	// Listener is what to serve on. Run closes it.
@@ -32,89 +33,106 @@ type Config struct {
 	CheckOrigin func(*http.Request) bool
 	// CacheDir is [host.Config.CacheDir].
 	CacheDir string
-	// Logger receives what the host and the plugin log.
+	// Logger receives what the host and the plugin log. Default none.
 	Logger *slog.Logger
 	// Out receives what a developer wants to read.
 	Out io.Writer
 }
 
-// Run builds the plugin and serves it until ctx is done. The error of a build
-// that failed is a [*gobuild.BuildError], which is what the compiler wrote.
+// Run builds the plugin and serves it until ctx is done. Whenever the source
+// changes it builds again and swaps the new version in under the clients; what
+// does not build, or cannot be served, is told, and the old version keeps serving.
+//
+// A first build that fails ends it: there is nothing to serve, the name may be a
+// wrong one, and what starts the command may wait for its exit code. The error is
+// then a [*gobuild.BuildError], which is what the compiler wrote.
 func Run(ctx context.Context, cfg Config) error {
-	module, err := build(ctx, cfg)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	source, err := open(cfg.Plugin)
 	if err != nil {
 		return err
 	}
-	name := pluginName(cfg.Dir)
-	plugin := &host.Plugin{Name: name, Module: module}
-	var routes []host.Route
-	for _, topic := range cfg.Topics {
-		routes = append(routes, host.Route{Pattern: topic, Plugin: plugin})
+	journal := &journal{out: cfg.Out, state: state{
+		Plugin: source.name(), Topics: cfg.Topics, Mount: host.DefaultMount, Version: source.name() + "@1",
+	}}
+	if isDir(cfg.Plugin) {
+		journal.web = filepath.Join(cfg.Plugin, "web")
 	}
-	web := filepath.Join(cfg.Dir, "web")
-	hasPage := isDir(web)
+	watch, err := openWatch(cfg.Logger)
+	if err != nil {
+		return fmt.Errorf("cannot watch files: %w (chhost serve does without)", err)
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer watch.close()
+	running.Go(watch.run)
+
+	if in, err := source.inputs(ctx); err == nil { // else the build says more
+		journal.watching(watch.follow(in))
+	}
+	if text := source.begins(""); text != "" {
+		fmt.Fprintln(cfg.Out, text)
+	}
+	module, err := source.module(ctx)
+	if err != nil && !errors.Is(err, errIncomplete) { // of which the check of the module says more
+		return err
+	}
+	return serve(ctx, cfg, source, module, watch, journal)
+}
+
+// serve serves the module and what takes its place.
+func serve(ctx context.Context, cfg Config, source source, module []byte, watch *watch, journal *journal) error {
 	started := time.Now()
+	current := &host.Plugin{Name: source.name(), Module: module, Rotate: true}
+	routes := make([]host.Route, len(cfg.Topics))
+	for i, topic := range cfg.Topics {
+		routes[i] = host.Route{Pattern: topic, Plugin: current}
+	}
 	h, err := host.New(host.Config{
-		Listener:    cfg.Listener,
-		Routes:      routes,
-		Fallback:    pages(web, hasPage),
-		CheckOrigin: cfg.CheckOrigin,
-		CacheDir:    cfg.CacheDir,
-		Logger:      cfg.Logger,
+		Listener:        cfg.Listener,
+		Routes:          routes,
+		Connect:         current,
+		ConnectOptional: true, // the plugin may get a connect callback, or lose it, with any save
+		Fallback:        pages(journal),
+		CheckOrigin:     cfg.CheckOrigin,
+		CacheDir:        cfg.CacheDir,
+		Logger:          cfg.Logger,
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cfg.Out, "%s is ready (%s, compiled in %s)\n\n", name, size(len(module)), time.Since(started).Round(time.Millisecond))
-	if hasPage {
+	announce(cfg, journal, size(len(module)), time.Since(started))
+
+	r := &rebuilder{
+		source: source, changes: watch.changes, follow: watch.follow, journal: journal, served: sha256.Sum256(module),
+		swap: func(ctx context.Context, module []byte) (host.Deployment, error) {
+			next := &host.Plugin{Name: current.Name, Module: module, Rotate: true}
+			d, err := h.Deploy(ctx, current, next)
+			if err == nil {
+				current = next
+			}
+			return d, err
+		},
+	}
+	rebuilding, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { r.run(rebuilding) })
+	err = h.Run(ctx)
+	stop()
+	running.Wait()
+	return err
+}
+
+// announce says what is served, and where.
+func announce(cfg Config, journal *journal, size string, took time.Duration) {
+	fmt.Fprintf(cfg.Out, "%s is ready (%s, compiled in %s)\n\n", journal.version(), size, took.Round(time.Millisecond))
+	if isDir(journal.web) {
 		fmt.Fprintf(cfg.Out, "  page    http://%s/\n", cfg.Address)
 	}
-	fmt.Fprintf(cfg.Out, "  socket  ws://%s%s\n\nPress Ctrl+C to stop.\n", cfg.Address, host.DefaultMount)
-	return h.Run(ctx)
-}
-
-// build compiles the source into a module. What it takes depends on the Go
-// toolchain's cache, so it says that it has begun.
-func build(ctx context.Context, cfg Config) ([]byte, error) {
-	tmp, err := os.MkdirTemp("", "chhost-dev-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	fmt.Fprintf(cfg.Out, "building %s\n", cfg.Dir)
-	out := filepath.Join(tmp, "plugin.wasm")
-	if err := gobuild.Build(ctx, gobuild.Options{Dir: cfg.Dir, Output: out}); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(out)
-}
-
-// pages serves the plugin's page and the client that it uses. Files are read at
-// each request and never cached, so that an edit shows at once.
-func pages(dir string, hasPage bool) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /chhost.js", client.Handler())
-	if hasPage {
-		files := http.FileServer(http.Dir(dir))
-		mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cache-Control", "no-store")
-			files.ServeHTTP(w, r)
-		})
-	}
-	return mux
-}
-
-// pluginName is the directory's own name, also for "." and "..".
-func pluginName(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	return filepath.Base(dir)
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
+	fmt.Fprintf(cfg.Out, "  try it  http://%s/dev/\n  socket  ws://%s%s\n\n", cfg.Address, cfg.Address, host.DefaultMount)
+	fmt.Fprintf(cfg.Out, "A new version is swapped in when its source changes. Press Ctrl+C to stop.\n")
 }
 
 func size(bytes int) string {
