@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as chromium from "./chromium.mjs";
 import { NARROW, launch, skip } from "./chromium.mjs";
+import { copyOf } from "./plugin.mjs";
 import { dev } from "./server.mjs";
 import { until } from "./wait.mjs";
 
@@ -172,6 +173,53 @@ describe("the chat page", { skip }, () => {
     await until("Grace to have left twice", async () => await entry(ada, "Grace left").count() === 2);
     await enter(grace, "Hopper");
     await entry(ada, "Hopper entered").waitFor();
+    assert.deepEqual(faults, []);
+  });
+
+  test("hears the system, and goes on talking while a new version of the plugin is swapped in", async (t) => {
+    const { plugin, edit } = copyOf(t, "plugins/chat");
+    const edited = await dev(plugin);
+    t.after(() => edited.stop());
+    const { tab, faults } = await chromium.profile(t, browser, edited);
+    const [ada, grace] = [await tab(), await tab()];
+    const sockets = [];
+    for (const page of [ada, grace]) {
+      await page.reload(); // from here on its sockets are counted
+      page.on("websocket", (socket) => {
+        sockets.push(socket);
+        socket.on("close", () => sockets.push("closed"));
+      });
+    }
+    await enter(ada, "Ada");
+    await enter(grace, "Grace");
+    await entry(ada, "Grace entered").waitFor();
+    const system = conversation(ada).getByText(/^SYSTEM ping/).last();
+    await system.waitFor();
+    await picture(ada, "system");
+
+    edit("main.go", '"body": body})', '"body": "v2: " + body})');
+    // Talk on: which version answers shows in the message, and none of them is lost.
+    const said = [];
+    await until("the new version", async () => {
+      const [page, text] = said.length % 2 ? [grace, `by Grace, ${said.length}`] : [ada, `by Ada, ${said.length}`];
+      said.push(text);
+      await say(page, text);
+      const heard = conversation(page === ada ? grace : ada).getByText(new RegExp(`^(v2: )?${text}$`));
+      await heard.waitFor();
+      return (await heard.textContent()).startsWith("v2: ");
+    }, 60_000);
+    for (const page of [ada, grace]) {
+      const bodies = await conversation(page).locator(".message .body").allTextContents();
+      assert.deepEqual(bodies.map((text) => text.replace("v2: ", "")), said, "each message once, in order");
+      await page.getByText("Connected").waitFor();
+    }
+    // The timer outlived the version that set it, and the assigns: names are known.
+    const before = await system.textContent();
+    await until("another ping", async () => await system.textContent() !== before);
+    await say(ada, "still me");
+    await conversation(grace).getByRole("listitem").filter({ hasText: "v2: still me" }).waitFor();
+    assert.equal(sockets.filter((socket) => socket !== "closed").length, 2);
+    assert.ok(!sockets.includes("closed"), "no socket was closed");
     assert.deepEqual(faults, []);
   });
 });

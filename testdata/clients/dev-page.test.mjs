@@ -2,13 +2,14 @@
 // With CHHOST_SCREENSHOTS it leaves pictures of the page in that directory.
 
 import assert from "node:assert/strict";
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as chromium from "./chromium.mjs";
 import { NARROW, launch, picture, skip } from "./chromium.mjs";
+import { copyOf } from "./plugin.mjs";
 import { dev } from "./server.mjs";
 import { environment, until } from "./wait.mjs";
 
@@ -294,24 +295,14 @@ describe("the built-in page", { skip }, () => {
   });
 
   test("shows a build error and the swap that mends it, and no socket is closed", async (t) => {
-    const dir = mkdtempSync(path.join(os.tmpdir(), "chhost-"));
-    t.after(() => rmSync(dir, { recursive: true }));
-    const plugin = path.join(dir, "rooms");
-    cpSync(path.join(repository, "testdata/plugins/rooms"), plugin, { recursive: true });
-    const edit = (name, from, to) => {
-      const file = path.join(plugin, name);
-      const text = readFileSync(file, "utf8");
-      assert.ok(text.includes(from), `${name} has ${from}`);
-      writeFileSync(file, text.replace(from, to));
-    };
-    edit("go.mod", "../../../guest-sdk/go", path.join(repository, "guest-sdk/go"));
+    const { plugin, edit } = copyOf(t, "testdata/plugins/rooms");
     const edited = await dev(plugin);
     t.after(() => edited.stop());
     const { page, faults } = await open(t, { on: edited });
     await join(page, "rooms:swap");
     await state(page, "rooms:swap", "Joined").waitFor();
 
-    edit("main.go", 's.Push("a", nil)', 's.Pusch("a", nil)');
+    edit("main.go", 'case "order":\n\t\ts.Push("a", nil)', 'case "order":\n\t\ts.Pusch("a", nil)');
     const alert = page.getByRole("alert").filter({ hasText: "The last change is not being served" });
     await alert.getByText("s.Pusch undefined").waitFor();
     await picture(page, "dev-build-error");
