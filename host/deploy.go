@@ -80,7 +80,6 @@ func (h *Host) Deploy(ctx context.Context, old, next *Plugin) (Deployment, error
 	if old == h.connect {
 		h.connect = next
 	}
-	h.log.Info("deployed", "plugin", made.Traits().Name, "previous", was.Traits().Name, "moved", moved.Channels, "stayed", moved.Stayed)
 	return Deployment{
 		Version: made.Traits().Name, Previous: was.Traits().Name, Moved: moved.Channels, Stayed: moved.Stayed,
 	}, err
