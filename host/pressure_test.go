@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // What becomes of a channel that does not keep up with its client, and of a
@@ -298,4 +300,51 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 		sender.send(heartbeat)
 		sender.expect(heartbeatReply)
 	})
+}
+
+// holding is a logger that holds up whoever logs a text.
+type holding struct {
+	slog.Handler
+	text            string
+	entered, resume chan struct{}
+}
+
+func (h *holding) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == h.text {
+		h.entered <- struct{}{}
+		<-h.resume
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h *holding) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &holding{h.Handler.WithAttrs(attrs), h.text, h.entered, h.resume}
+}
+
+// A plugin whose only instance is taken: whoever waits too long for it, with a
+// join or an event, is told when to try again; the channel lives on.
+func TestNoInstanceInTime(t *testing.T) {
+	log := &holding{slog.NewTextHandler(t.Output(), nil), "rooms: failed, as asked", make(chan struct{}), make(chan struct{})}
+	plugin := &host.Plugin{Name: "rooms", Module: guest(t, "rooms"), Limits: wasm.Limits{Instances: 1, Wait: 20 * time.Millisecond}}
+	w := dial(t, hosttest.Start(t, host.Config{
+		Logger: slog.New(log), Routes: []host.Route{{Pattern: "rooms:*", Plugin: plugin}},
+	}), phxclient.Options{})
+	w.join("rooms:1")
+	w.join("rooms:2")
+	w.send(`["1","2","rooms:1","fail",{}]`)
+	<-log.entered
+	w.send(`["3","3","rooms:3","phx_join",{}]`)
+	w.expect(`["3","3","rooms:3","phx_reply",{"status":"error","response":{"reason":"busy","retry_after_ms":20}}]`)
+	w.send(`["1","4","rooms:2","echo",{}]`)
+	w.expect(`["1","4","rooms:2","phx_reply",{"status":"error","response":{"reason":"busy","retry_after_ms":20}}]`)
+	close(log.resume)
+	w.expect(`["1","1","rooms:1","phx_error",{"reason":"channel_crash"}]`)
+	// The leave of rooms:1 may still have the instance.
+	busy := `["1","5","rooms:2","phx_reply",{"status":"error","response":{"reason":"busy","retry_after_ms":20}}]`
+	for got := busy; got == busy; {
+		w.send(`["1","5","rooms:2","echo",{}]`)
+		if got = w.next(); got != busy && got != `["1","5","rooms:2","phx_reply",{"status":"ok","response":{}}]` {
+			t.Fatal(got)
+		}
+	}
 }
