@@ -59,9 +59,10 @@ func v2Cases() []decodeCase {
 		{`["` + name256 + `","4","t","e",{}]`, bad(tooLong, "", `"4"`, "t", "e")},
 		{`["3","` + name256 + `","t","e",{}]`, bad(tooLong, `"3"`, "", "t", "e")},
 		{`["3",` + strings.Repeat("9", 256) + `,"t","e",{}]`, bad(tooLong, `"3"`, "", "t", "e")},
-		{`["3","4","` + name256 + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, "", "e")},
+		{`["3","4","` + name256 + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, name256, "e")},
 		{`["3","4","t","` + name256 + `",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
-		{`["3","4","` + strings.Repeat("é", 128) + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, "", "e")},
+		{`["3","4","` + strings.Repeat("é", 128) + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, strings.Repeat("é", 128), "e")},
+		{`["3","4","` + strings.Repeat("t", 6*255+1) + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, "", "e")},
 		{`["3","4","t","` + strings.Repeat(u+"0031", 256) + `",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
 		{`["3","4","t","` + strings.Repeat(u+"00e9", 128) + `",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
 		{`["","4","t","e",{}]`, bad(tooLong, "", `"4"`, "t", "e")},
@@ -93,7 +94,7 @@ func v2Cases() []decodeCase {
 		{`["3","4","t","e","{}"]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
 		{`["3","4","t","e",1]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
 		// several faults: the first field at fault counts
-		{`["3","4","` + name256 + `",5,[]]`, bad(tooLong, `"3"`, `"4"`, "", "")},
+		{`["3","4","` + name256 + `",5,[]]`, bad(tooLong, `"3"`, `"4"`, name256, "")},
 		{`["` + name256 + `",true,"t","e",{}]`, bad(tooLong, "", "", "t", "e")},
 		{`["3","4","t",5,[]]`, bad(invalid, `"3"`, `"4"`, "t", "")},
 		// too few elements

@@ -58,7 +58,9 @@ func (e *envelope) message(frame []byte, scan error) (Message, error) {
 	m.JoinRef, joinRef = readRef("join_ref", e.joinRef)
 	m.Ref, ref = readRef("ref", e.ref)
 	m.Topic, topic = readName("topic", e.topic)
-	m.Event, event = readName("event", e.event)
+	if m.Event, event = readName("event", e.event); event != nil {
+		m.Event = "" // only the topic is needed for the answer
+	}
 	switch {
 	case e.ref == nil:
 		ref = invalidField("ref", "is missing")
@@ -83,7 +85,8 @@ func lengthOf(field string) *FrameError {
 }
 
 // readName reads a topic or an event. The name refers to raw unless it has
-// escapes.
+// escapes. One that is too long is returned with the fault, if it is not longer
+// than maxEscaped, so that the client can be told which topic it was.
 func readName(field string, raw []byte) (string, *FrameError) {
 	if len(raw) == 0 {
 		return "", invalidField(field, "is missing")
@@ -92,13 +95,10 @@ func readName(field string, raw []byte) (string, *FrameError) {
 		return "", invalidField(field, "is not a string")
 	}
 	text, fault := readString(field, raw)
-	if fault != nil {
-		return "", fault
-	}
 	if hasControl(text) {
 		return "", invalidField(field, "contains a control character")
 	}
-	return text, nil
+	return text, fault
 }
 
 // readRef reads a ref: raw itself, if that is a ref. Its length is that of the
@@ -122,7 +122,8 @@ func readRef(field string, raw []byte) (Ref, *FrameError) {
 	return Ref(alias(raw)), nil
 }
 
-// readString returns the text of raw, a JSON string of 1 to [MaxName] bytes.
+// readString returns the text of raw, a JSON string of 1 to [MaxName] bytes, and
+// with the fault one that is longer.
 func readString(field string, raw []byte) (string, *FrameError) {
 	inner := raw[1 : len(raw)-1]
 	if len(inner) > maxEscaped {
@@ -136,7 +137,7 @@ func readString(field string, raw []byte) (string, *FrameError) {
 		inner = text
 	}
 	if len(inner) == 0 || len(inner) > MaxName {
-		return "", lengthOf(field)
+		return alias(inner), lengthOf(field)
 	}
 	return alias(inner), nil
 }

@@ -86,17 +86,23 @@ func reference(s phx.Serializer, data []byte) decoded {
 		}
 		return ""
 	}
-	name := func(raw string) string {
+	// A topic that is too long is told, so that the client can be answered.
+	name := func(raw string, tell bool) string {
 		text, isString := referenceText(raw)
 		switch {
 		case isString && hopeless(raw):
 			fail(phx.ReasonNameTooLong)
 		case !isString || text == nil:
 			fail(phx.ReasonInvalidFrame)
-		case *text == "" || len(*text) > 255:
+		case *text == "":
 			fail(phx.ReasonNameTooLong)
 		case regexp.MustCompile(`[\x00-\x1f\x7f]`).MatchString(*text):
 			fail(phx.ReasonInvalidFrame)
+		case len(*text) > 255:
+			fail(phx.ReasonNameTooLong)
+			if tell {
+				return *text
+			}
 		default:
 			return *text
 		}
@@ -109,7 +115,7 @@ func reference(s phx.Serializer, data []byte) decoded {
 	d.JoinRef = ref(raw, ok)
 	raw, ok = fields["ref"]
 	d.Ref = ref(raw, ok)
-	d.Topic, d.Event = name(fields["topic"]), name(fields["event"])
+	d.Topic, d.Event = name(fields["topic"], true), name(fields["event"], false)
 	switch raw, ok := fields["payload"]; {
 	case !ok:
 		fail(phx.ReasonInvalidFrame)

@@ -124,7 +124,7 @@ func TestMalformedFrames(t *testing.T) {
 		{"payload is an array", `["1","2","t","e",[]]`, refusal(`"1"`, `"2"`, "t", "payload must be an object")},
 		{"join params are null", `["1","2","t","phx_join",null]`, refusal(`"1"`, `"2"`, "t", "payload must be an object")},
 		{"long event", `["1","2","t","` + long + `",{}]`, refusal(`"1"`, `"2"`, "t", "name too long")},
-		{"long topic", `["1","2","` + long + `","e",{}]`, ""},
+		{"long topic", `["1","2","` + long + `","e",{}]`, refusal(`"1"`, `"2"`, long, "name too long")},
 		{"empty event", `["1","2","t","",{}]`, refusal(`"1"`, `"2"`, "t", "name too long")},
 		{"too deep", `["1","2","t","e",` + strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200) + `]`, refusal(`"1"`, `"2"`, "t", "invalid frame")},
 		{"binary: empty", "!", ""},

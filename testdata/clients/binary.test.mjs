@@ -90,7 +90,7 @@ describe("bytes", () => {
     assert.deepEqual(onTopic(b.frames, "rooms:shout", "shout"), [[joinRef, null, "rooms:shout", "shout", Buffer.from(bytes(300))]]);
   });
 
-  test("travel under names of 255 bytes; a longer event is refused", async (t) => {
+  test("travel under names of 255 bytes; a longer event or topic is refused", async (t) => {
     const client = await connect(t, Socket, server);
     const topic = `slow:${"ł".repeat(125)}`;
     const event = `${"🐢".repeat(63)}abc`;
@@ -102,6 +102,9 @@ describe("bytes", () => {
     assert.deepEqual(onTopic(client.frames, topic, event)[0], [null, null, topic, event, Buffer.from(bytes(7))]);
 
     assert.deepEqual(await outcome(channel.push(`${event}d`, { n: 8 })), refused("name too long"));
+    const long = client.socket.channel(`${topic}x`, {});
+    assert.deepEqual(await outcome(long.join()), refused("name too long"));
+    await outcome(long.leave());
     assert.deepEqual(await outcome(channel.push("echo", bytes(9))), ok(bytes(9)));
   });
 
