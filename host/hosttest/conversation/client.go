@@ -28,7 +28,16 @@ func (c *client) receive(ctx context.Context) (phx.Frame, error) {
 		c.waiting = slices.Delete(c.waiting, 0, 1)
 		return f, nil
 	}
-	return c.conn.Receive(ctx)
+	return c.arrival(ctx)
+}
+
+// arrival is the next frame from the server.
+func (c *client) arrival(ctx context.Context) (phx.Frame, error) {
+	f, err := c.conn.Receive(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx) // which says how long it was waited for
+	}
+	return f, err
 }
 
 // next receives a frame in place of the one that should come.

@@ -101,6 +101,24 @@ func TestRunNoticesEveryDifference(t *testing.T) {
 	}
 }
 
+// TestPatience: a frame that does not come is waited for as long as the target
+// says. What comes may take that long too, so a busy machine gets more.
+func TestPatience(t *testing.T) {
+	target := server(t)
+	d := parse(t, joined+`a< ["1",null,"room","x",{}]`).Dialogues[0]
+	for _, version := range conversation.Versions() {
+		for target.Patience = 50 * time.Millisecond; ; target.Patience *= 2 {
+			err := d.Run(t.Context(), target, version)
+			if err == nil || !strings.HasSuffix(err.Error(), fmt.Sprintf("nothing came within %v", target.Patience)) {
+				t.Errorf("%s: err = %v", version, err)
+			} else if !strings.HasPrefix(err.Error(), "line 5: a should have received\n\t") && target.Patience < conversation.Patience {
+				continue
+			}
+			break
+		}
+	}
+}
+
 // Raw frames are sent and compared to the byte, in runs of their version only.
 func TestRawFrames(t *testing.T) {
 	const text = `v2> ["1","2","room","x",{ }, 7]

@@ -17,8 +17,8 @@ import (
 // Versions are the protocol versions that a dialogue can be run with.
 func Versions() []string { return []string{"v1", "v2"} }
 
-// Patience is how long a frame may take to arrive. It is long, because it only
-// matters when something is wrong.
+// Patience is how long a frame may take to arrive unless a [Target] says
+// otherwise. It is long, because it only matters when something is wrong.
 const Patience = 20 * time.Second
 
 // Target is a server that a dialogue is held against.
@@ -32,6 +32,17 @@ type Target struct {
 	// that it was sent, a timer that has run. Without it the server is taken to be
 	// done with what it has read.
 	Busy func() bool
+	// Patience is how long a frame may take to arrive. Default [Patience].
+	Patience time.Duration
+}
+
+// patient is ctx for as long as a frame may take.
+func (t *Target) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience := t.Patience
+	if patience <= 0 {
+		patience = Patience
+	}
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("nothing came within %v", patience))
 }
 
 // In tells whether the dialogue has lines for a version of the protocol.
@@ -91,7 +102,7 @@ func (r *run) step(ctx context.Context, s step) error {
 	if s.kind == stepAt {
 		return r.moveClock(ctx, s.at)
 	}
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
 	c, err := r.client(ctx, s.client)
 	if err != nil {
@@ -159,7 +170,7 @@ func (r *run) moveClock(ctx context.Context, at time.Duration) error {
 // heartbeat waits for the answer to a heartbeat and keeps what comes before it.
 // The end of the connection is an answer too, for a later step to look at.
 func (r *run) heartbeat(ctx context.Context, c *client, ref string) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
 	frame, err := outgoing(r.version, r.control(phx.TopicPhoenix, phx.EventHeartbeat, ref))
 	if err != nil {
@@ -167,7 +178,7 @@ func (r *run) heartbeat(ctx context.Context, c *client, ref string) error {
 	}
 	_ = c.conn.Send(ctx, phx.Frame{Data: frame}) // where it fails, so does what follows
 	for {
-		f, err := c.conn.Receive(ctx)
+		f, err := c.arrival(ctx)
 		var closed *phxclient.CloseError
 		switch {
 		case errors.As(err, &closed):
@@ -192,7 +203,7 @@ func (r *run) control(topic, event, ref string) []json.RawMessage {
 // handler, and so is answered next if there is nothing else. The second round
 // finds what the first one's end has let through from one client to another.
 func (r *run) quiet(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
 	for round := range 2 {
 		for _, name := range slices.Sorted(maps.Keys(r.clients)) {
