@@ -43,6 +43,7 @@ func TestExitCodes(t *testing.T) {
 		"call " + echo + " jion --topic t":                                                     exitUsage,
 		"test " + t.TempDir():                                                                  exitFailed,
 		"test " + t.TempDir() + " -run (":                                                      exitUsage,
+		"test . --patience long":                                                               exitUsage,
 		"test":                                                                                 exitUsage,
 		"new X":                                                                                exitUsage,
 		"new foods --lang cobol":                                                               exitUsage,

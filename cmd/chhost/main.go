@@ -61,6 +61,11 @@ func version() string {
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
+	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()}
+	for _, command := range commands {
+		// A value that a flag does not take; the library would print all of the help.
+		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return &usageError{c.Command.Name, err.Error()} }
+	}
 	return &cli.App{
 		Name:      "chhost",
 		Usage:     "a channel host: Phoenix Channels with the logic in WebAssembly plugins",
@@ -72,7 +77,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"to see one, or with\n\n" +
 			"   chhost new foods\n\n" +
 			"to make one.",
-		Commands:                  []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()},
+		Commands:                  commands,
 		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas

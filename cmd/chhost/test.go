@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,6 +25,7 @@ func testCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "play only the dialogues whose title matches `REGEXP`"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "tell each version of the protocol, and what host and plugin log"},
+			&cli.DurationFlag{Name: "patience", Value: 5 * time.Second, Usage: "how long a frame may take to arrive, a `DURATION`; a dialogue that misses one fails only then"},
 			setFlag(),
 			cacheFlag(),
 			jsonFlag(),
@@ -53,7 +55,7 @@ func test(c *cli.Context) error {
 		return err
 	}
 	var all []author.Result
-	player := author.Player{Settings: settings, CacheDir: c.String("cache"), Played: func(results []author.Result) {
+	player := author.Player{Settings: settings, CacheDir: c.String("cache"), Patience: c.Duration("patience"), Played: func(results []author.Result) {
 		all = append(all, results...)
 		if !c.Bool("json") {
 			_ = author.WriteResults(c.App.Writer, results, c.Bool("verbose")) // the exit code tells all the same

@@ -97,6 +97,8 @@ type Player struct {
 	Settings map[string]string
 	// CacheDir is [host.Config.CacheDir]. Default: one that is gone afterwards.
 	CacheDir string
+	// Patience is how long a frame may take to arrive. Default 20 s.
+	Patience time.Duration
 	// Log receives what host and plugin log while a dialogue is played. Default
 	// none.
 	Log io.Writer
@@ -153,9 +155,9 @@ func (p *Player) dialogue(ctx context.Context, s *script, i int, cfg host.Config
 		}
 		kept := &tail{}
 		cfg.Logger = newLog(io.MultiWriter(kept, p.log()))
-		clock := s.configure(&cfg)
+		performance := s.prepare(i, version, &cfg)
 		began := time.Now()
-		failure, err := against(ctx, cfg, func(h *host.Host, url string) error { return s.play(ctx, i, version, h, url, clock) })
+		failure, err := against(ctx, cfg, func(h *host.Host, url string) error { return performance.play(ctx, h, url, p.Patience) })
 		if err == nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}

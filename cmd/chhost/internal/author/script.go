@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/hosttest/conversation"
@@ -78,21 +79,30 @@ func (s *script) routes(plugin *host.Plugin) ([]host.Route, error) {
 // in tells whether a dialogue says something about a version of the protocol.
 func (s *script) in(dialogue int, version string) bool { return s.file.Dialogues[dialogue].In(version) }
 
-// configure sets what the file says of the host, and a clock that stands still
-// until a dialogue moves it.
-func (s *script) configure(cfg *host.Config) *conversation.Clock {
-	clock := s.file.Clock()
-	cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
-	cfg.Limits.Channels = s.file.Channels
-	return clock
+// performance is one dialogue, played once in one version of the protocol.
+type performance struct {
+	script   *script
+	dialogue int
+	version  string
+	clock    *conversation.Clock
 }
 
-// play plays a dialogue against h, which configure has set up and whose socket is
-// at url. The error's text begins with the place.
-func (s *script) play(ctx context.Context, dialogue int, version string, h *host.Host, url string, clock *conversation.Clock) error {
-	target := conversation.Target{URL: url, Clock: clock, Busy: h.Busy}
-	if err := s.file.Dialogues[dialogue].Run(ctx, target, version); err != nil {
-		return errors.New(place(s.path, err))
+// prepare sets what the file says of the host, and a clock that stands still
+// until the dialogue moves it.
+func (s *script) prepare(dialogue int, version string, cfg *host.Config) *performance {
+	p := &performance{s, dialogue, version, s.file.Clock()}
+	cfg.Now, cfg.AfterFunc = p.clock.Now, p.clock.AfterFunc
+	cfg.Limits.Channels = s.file.Channels
+	return p
+}
+
+// play plays the dialogue against a host that was made of what prepare has set,
+// and whose socket is at url; a frame may take as long as patience. The error's
+// text begins with the place.
+func (p *performance) play(ctx context.Context, h *host.Host, url string, patience time.Duration) error {
+	target := conversation.Target{URL: url, Clock: p.clock, Busy: h.Busy, Patience: patience}
+	if err := p.script.file.Dialogues[p.dialogue].Run(ctx, target, p.version); err != nil {
+		return errors.New(place(p.script.path, err))
 	}
 	return nil
 }
