@@ -69,3 +69,32 @@ func TestAPlaceIsFreeWhenTheLeaveIsAnswered(t *testing.T) {
 	r.receive(t, join("e"))
 	r.awaitFrames(t, crowded("e")) // d and a
 }
+
+// A topic that is being left is no way around the limit: who has taken its place
+// already may not join it again as well.
+func TestRejoiningWhatIsBeingLeftCounts(t *testing.T) {
+	resume := make(chan struct{})
+	slow := channel.Funcs{
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		LeaveFunc: func(context.Context, *channel.Event) (channel.Result, error) {
+			<-resume
+			return channel.Result{}, nil
+		},
+	}.Handler()
+	r := newRig(t, socket.Config{MaxChannels: 2, Route: func(string) (channel.Handler, bool) { return slow, true }})
+	for _, topic := range []string{"a", "b"} {
+		r.receive(t, join(topic))
+		r.awaitFrames(t, joined(topic))
+	}
+	for _, topics := range [][2]string{{"a", "c"}, {"b", "d"}} {
+		r.receive(t, `["1","9","`+topics[0]+`","phx_leave",{}]`)
+		r.awaitFrames(t, `["1","9","`+topics[0]+`","phx_reply",{"status":"ok","response":{}}]`, `["1","1","`+topics[0]+`","phx_close",{}]`)
+		r.receive(t, join(topics[1]))
+		r.awaitFrames(t, joined(topics[1]))
+	}
+	r.receive(t, join("a"), join("b"))
+	close(resume)
+	crowded := func(topic string) string { return refusal(`"1"`, `"1"`, topic, "too many channels joined") }
+	r.awaitFrames(t, crowded("a"), crowded("b")) // c and d are joined
+	r.settle(t)
+}

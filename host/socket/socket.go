@@ -230,7 +230,8 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.channels[topic]; c != nil {
-		return c, true
+		// One that the client has left takes a place again if it is joined again.
+		return c, !c.Left() || s.places() > 0
 	}
 	if s.end.Load() != nil || s.crowded() {
 		return nil, false
@@ -257,13 +258,19 @@ func (s *Socket) crowded() bool {
 	if len(s.channels) < s.cfg.MaxChannels {
 		return false
 	}
-	count := 0
+	return s.places() <= 0 || len(s.channels) >= 2*s.cfg.MaxChannels
+}
+
+// places is how many channels the client may still have, those that it has left
+// not counted. The caller holds s.mu.
+func (s *Socket) places() int {
+	places := s.cfg.MaxChannels
 	for _, c := range s.channels {
 		if !c.Left() {
-			count++
+			places--
 		}
 	}
-	return count >= s.cfg.MaxChannels || len(s.channels) >= 2*s.cfg.MaxChannels
+	return places
 }
 
 // retired forgets a channel that came to its end.
