@@ -47,6 +47,19 @@ func (r *roster) hold(h Handler) *use {
 	return u
 }
 
+// skip lets the versions that u replaced lead to what has replaced u: channels
+// that stayed with them would else keep u, which they never come to. Somebody
+// holds u meanwhile. The caller holds r.mu.
+func (r *roster) skip(u *use) {
+	for _, v := range r.uses {
+		if v.next == u {
+			v.next = u.next
+			u.next.count++
+			u.count--
+		}
+	}
+}
+
 // drop ends one need of u, and returns what is to be called without the lock.
 // The caller holds r.mu.
 func (r *roster) drop(u *use) (free []func()) {
@@ -164,6 +177,7 @@ func (e *Env) Replace(ctx context.Context, old, next Handler, free func()) (Move
 	e.roster.mu.Lock()
 	u, n := e.roster.hold(old), e.roster.hold(next)
 	u.next, u.free = n, free // u keeps the hold of n
+	e.roster.skip(u)
 	e.roster.mu.Unlock()
 	defer e.release(u)
 

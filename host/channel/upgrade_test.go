@@ -411,3 +411,23 @@ func TestReplaceUnderLoad(t *testing.T) {
 		t.Errorf("%d versions were freed, want %d", freed, versions)
 	}
 }
+
+// A channel that stays on an old version does not keep those that came between:
+// nothing is joined with them, and it skips them when it moves.
+func TestStayingKeepsOnlyItsOwnVersion(t *testing.T) {
+	d := newDeployment(t, version("v1", nil))
+	c := d.joined(t, "t")
+	stays := func(f *channel.Funcs) {
+		f.UpgradeFunc = func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, errRoom }
+	}
+	d.deploy(t, version("v2", stays))
+	d.deploy(t, version("v3", stays))
+	d.deploy(t, version("v4", stays))
+	d.expectFreed(t, "v2", "v3")
+	c.Send(t, in("x"))
+	c.Expect(t, says("v1: by v1"))
+	d.deploy(t, version("v5", nil))
+	d.expectFreed(t, "v1", "v2", "v3", "v4")
+	c.Send(t, in("x"))
+	c.Expect(t, says("v5: by v1"))
+}
