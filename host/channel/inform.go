@@ -11,10 +11,6 @@ import (
 // out handles an intercepted broadcast.
 func (c *Channel) out(d delivery) {
 	m := &c.member
-	if !m.traits().intercepts(d.b.Event()) {
-		c.client.Broadcast(d.b) // the handler was replaced since
-		return
-	}
 	ev := c.event(m)
 	ev.Event = d.b.Event()
 	ev.Payload = d.b.Payload()

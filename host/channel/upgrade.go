@@ -1,5 +1,11 @@
 package channel
 
+import (
+	"slices"
+
+	"github.com/chhost/chhost/host/phx"
+)
+
 // upgrade moves the membership to the handler that has replaced its own.
 func (c *Channel) upgrade(done func(outcome)) {
 	became := gone
@@ -34,13 +40,44 @@ func (c *Channel) upgrade(done func(outcome)) {
 	drop = m.use
 	c.env.strike(c, m.use)
 	c.member.use = next
-	c.mu.Lock()
-	c.traits = next.handler.Traits()
-	c.mu.Unlock()
+	c.adopt(next.handler.Traits())
 	if c.env.enroll(c, next) {
 		c.again()
 	}
 	c.carryOut(m, res.Do, carriage{push: true})
+}
+
+// adopt delivers broadcasts as traits say from now on. Those that wait for a
+// HandleOut which they need no more go to the client first: what follows them
+// does not wait, and would overtake them.
+func (c *Channel) adopt(traits *Traits) {
+	for {
+		c.mu.Lock()
+		passed := c.takePassed(traits)
+		if len(passed) == 0 {
+			c.traits = traits
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		for _, b := range passed {
+			c.client.Broadcast(b)
+		}
+	}
+}
+
+// takePassed takes the broadcasts that traits do not intercept out of the
+// mailbox. The caller holds c.mu.
+func (c *Channel) takePassed(traits *Traits) (passed []*phx.Broadcast) {
+	c.queue = slices.DeleteFunc(c.queue, func(it item) bool {
+		if it.kind != itemOut || it.id != c.id || traits.intercepts(it.out.b.Event()) {
+			return false
+		}
+		passed = append(passed, it.out.b)
+		return true
+	})
+	c.outs -= len(passed)
+	return passed
 }
 
 // again queues another upgrade: the handler was replaced while the channel came

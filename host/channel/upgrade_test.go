@@ -431,3 +431,57 @@ func TestStayingKeepsOnlyItsOwnVersion(t *testing.T) {
 	c.Send(t, in("x"))
 	c.Expect(t, says("v5: by v1"))
 }
+
+// gated is a client that is held up at its first broadcast.
+type gated struct {
+	*channeltest.Recorder
+	reached, resume chan struct{}
+	first           bool
+}
+
+func (g *gated) Broadcast(b *phx.Broadcast) {
+	if b.Event() == "first" {
+		close(g.reached)
+		<-g.resume
+	}
+	g.Recorder.Broadcast(b)
+}
+
+// Broadcasts of one sender keep their order while the channel moves to a version
+// that does not intercept them any more.
+func TestReplaceKeepsTheOrderOfBroadcasts(t *testing.T) {
+	pass := func(context.Context, *channel.Event) (channel.Result, error) {
+		return channel.Result{Status: channel.StatusPass}, nil
+	}
+	d := newDeployment(t, version("v1", func(f *channel.Funcs) { f.HandleOutFunc = pass }))
+	g := &gated{Recorder: new(channeltest.Recorder), reached: make(chan struct{}), resume: make(chan struct{})}
+	ch := channel.New(d.Env, g, "t", channel.Options{Route: d.route})
+	t.Cleanup(func() { ch.Close(channel.LeaveClosed) })
+	if err := ch.Join(phx.Message{JoinRef: `"1"`, Ref: `"1"`, Topic: "t", Event: phx.EventJoin}, 0); err != nil {
+		t.Fatal(err)
+	}
+	g.Expect(t, joined)
+	upgrading, upgrade := make(chan struct{}), make(chan struct{})
+	moved := make(chan error, 1)
+	go func() {
+		_, err := d.replace(t.Context(), version("v2", func(f *channel.Funcs) {
+			f.UpgradeFunc = func(context.Context, *channel.Event) (channel.Result, error) {
+				close(upgrading)
+				<-upgrade
+				return channel.Result{}, nil
+			}
+		}))
+		moved <- err
+	}()
+	await(t, "the upgrade", upgrading)
+	d.Broadcast("t", "first", `{}`)
+	d.Broadcast("t", "second", `{}`)
+	close(upgrade)
+	await(t, "the first broadcast", g.reached)
+	d.Broadcast("t", "third", `{}`)
+	close(g.resume)
+	if err := await(t, "the deploy", moved); err != nil {
+		t.Fatal(err)
+	}
+	g.Expect(t, `[null,null,"t","first",{}]`, `[null,null,"t","second",{}]`, `[null,null,"t","third",{}]`)
+}
