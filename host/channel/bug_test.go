@@ -148,3 +148,21 @@ func TestABugInADelivery(t *testing.T) {
 		t.Errorf("%d subscribers, want the two others", got)
 	}
 }
+
+// byValue is a handler that cannot be compared.
+type byValue struct {
+	channel.Handler
+	menu []string
+}
+
+// One that breaks the rule that handlers can be compared is joined by nobody, and
+// the others do not notice.
+func TestHandlerThatCannotBeCompared(t *testing.T) {
+	n := channeltest.NewNode(t, channel.Config{})
+	bad := n.Client(t, "t", byValue{version("bad", nil), nil}, channel.Options{})
+	bad.Send(t, join)
+	n.Settle(t)
+	good := n.Client(t, "t", version("good", nil), channel.Options{})
+	good.Send(t, join)
+	good.Expect(t, joined)
+}

@@ -33,6 +33,13 @@ func (u *use) latest() *use {
 	return u
 }
 
+// keep is hold for those who do not have the lock.
+func (r *roster) keep(h Handler) *use {
+	r.mu.Lock()
+	defer r.mu.Unlock() // also if h cannot be compared, which panics
+	return r.hold(h)
+}
+
 // hold counts one more need of h. The caller holds r.mu.
 func (r *roster) hold(h Handler) *use {
 	u := r.uses[h]
@@ -99,9 +106,7 @@ func (e *Env) acquire(route func() (Handler, bool)) (*use, bool) {
 		if !ok {
 			return nil, false
 		}
-		e.roster.mu.Lock()
-		u := e.roster.hold(h)
-		e.roster.mu.Unlock()
+		u := e.roster.keep(h)
 		// A handler is taken out of the routes before it is replaced: if the route
 		// still leads to it, its end will wait for us. A route that leads to another
 		// one each time is not replacing anything.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -88,7 +89,7 @@ func New(cfg Config) (*Tenant, error) {
 	if cfg.Connect != nil {
 		t.connect.Store(&cfg.Connect)
 	}
-	if err := t.SetRoutes(cfg.Routes); err != nil {
+	if err := errors.Join(checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -108,6 +109,9 @@ func (t *Tenant) SetRoutes(routes []Route) error {
 // setRoutes keeps routes. The caller holds t.mu.
 func (t *Tenant) setRoutes(routes []Route) error {
 	table, err := router.New(routes)
+	for _, r := range routes {
+		err = errors.Join(err, checkHandler(fmt.Sprintf("the route %q", r.Pattern), r.Target))
+	}
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", t.name, err)
 	}
@@ -117,6 +121,15 @@ func (t *Tenant) setRoutes(routes []Route) error {
 	t.list = routes
 	t.routes.Store(table)
 	return nil
+}
+
+// checkHandler tells whether h can be told from other handlers, which replacing
+// it needs.
+func checkHandler(of string, h channel.Handler) error {
+	if h == nil || reflect.ValueOf(h).Comparable() {
+		return nil
+	}
+	return fmt.Errorf("%s: a handler of type %T cannot be compared; use a pointer to it", of, h)
 }
 
 // Replace lets next take the place of old, in the routes at once and in the

@@ -231,3 +231,26 @@ func TestClockAndWait(t *testing.T) {
 		}
 	})
 }
+
+// byValue is a handler that cannot be compared.
+type byValue struct {
+	channel.Handler
+	menu []string
+}
+
+// A handler that cannot be told from others is refused by name, before a join
+// meets it.
+func TestHandlerThatCannotBeCompared(t *testing.T) {
+	h := byValue{named("food"), nil}
+	_, err := tenant.New(tenant.Config{PubSub: pubsub.New(nil), Routes: []tenant.Route{{Pattern: "food:*", Target: h}}})
+	if err == nil || !strings.Contains(err.Error(), `"food:*"`) || !strings.Contains(err.Error(), "byValue") {
+		t.Errorf("got %v, want the route and the type", err)
+	}
+	_, err = tenant.New(tenant.Config{PubSub: pubsub.New(nil), Connect: h})
+	if err == nil || !strings.Contains(err.Error(), "connector") {
+		t.Errorf("got %v, want the connector", err)
+	}
+	if _, err := tenant.New(tenant.Config{PubSub: pubsub.New(nil), Routes: []tenant.Route{{Pattern: "food:*", Target: &h}}}); err != nil {
+		t.Errorf("a pointer: %v", err)
+	}
+}
