@@ -86,8 +86,9 @@ func (e *Env) Busy() bool { return e.active.Load() > 0 }
 // had caused them, see [MaxHops].
 func (e *Env) Dropped() uint64 { return e.dropped.Load() }
 
-// Connect asks the handler that route finds, which names [CallbackConnect],
-// about a new socket. The error is a [*Refusal] if the handler was not entered;
+// Connect asks the handler that route finds about a new socket. One that does not
+// name [CallbackConnect], perhaps since it was replaced just now, lets everybody
+// in. The error is a [*Refusal] if the handler was not entered;
 // any other means that it failed.
 func (e *Env) Connect(ctx context.Context, route func() (Handler, bool), ev *Event) (Result, error) {
 	u, ok := e.acquire(route)
@@ -95,6 +96,9 @@ func (e *Env) Connect(ctx context.Context, route func() (Handler, bool), ev *Eve
 		return Result{}, &Refusal{Reason: phx.ReasonUnavailable}
 	}
 	defer e.release(u)
+	if !u.handler.Traits().has(CallbackConnect) {
+		return Result{}, nil
+	}
 	return enter(ctx, u.handler, CallbackConnect, ev)
 }
 

@@ -558,3 +558,14 @@ func TestConnect(t *testing.T) {
 		t.Errorf("without a handler: %v", err)
 	}
 }
+
+// A version without the callback may have taken the place of one with it just
+// now: nobody is refused for that.
+func TestConnectWithoutTheCallback(t *testing.T) {
+	n := channeltest.NewNode(t, channel.Config{})
+	h := channel.Funcs{JoinFunc: always()}.Handler()
+	res, err := n.Env.Connect(t.Context(), func() (channel.Handler, bool) { return h, true }, &channel.Event{})
+	if err != nil || res.Status != channel.StatusOK || len(res.Do) > 0 {
+		t.Errorf("got %+v, %v", res, err)
+	}
+}
