@@ -142,7 +142,18 @@ func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (
 		return channel.Result{}, err
 	}
 	defer p.put(inst)
-	return inst.call(ctx, phase, ev)
+	return inst.call(lasting(ctx, phase), phase, ev)
+}
+
+// lasting is the context of a guest at work. A connection's ends when its client
+// is gone, which may end the wait for an instance, but would destroy it at work:
+// clients could make the host start one after the other. The callback's own time
+// still ends it.
+func lasting(ctx context.Context, phase abi.Phase) context.Context {
+	if phase == abi.PhaseConnect {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 // take returns an idle instance or a new one, as soon as there may be one.
@@ -162,7 +173,7 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 	if inst != nil {
 		return inst, nil
 	}
-	inst, err := p.instantiate(ctx)
+	inst, err := p.instantiate(lasting(ctx, phase))
 	if err == nil && !inst.declared.equal(&p.declared) {
 		inst.destroy()
 		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_callbacks and ch_init have to be the same each time"}
@@ -201,6 +212,9 @@ func (p *Plugin) fewest() int {
 
 // acquire waits for a slot.
 func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
+	if phase == abi.PhaseConnect && ctx.Err() != nil {
+		return &channel.Refusal{Reason: phx.ReasonUnavailable} // nobody waits for the answer
+	}
 	select {
 	case p.slots <- struct{}{}:
 		return nil
