@@ -1,15 +1,19 @@
 package host_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/hosttest/conversation"
 	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // guest returns the module of a conversation's plugin: one that is built from
@@ -55,6 +59,7 @@ func guestC(name string) string { return "testdata/plugins/" + name + "-c" }
 // TestConversations runs every golden dialogue through every version of the
 // protocol, against the native handler and against the plugins. Each dialogue has
 // a host of its own, so none can disturb another, and each host must end cleanly.
+// A plugin is compiled once for all of them, which takes most of the time.
 func TestConversations(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(hosttest.Root(t), "testdata/conversations/*.txt"))
 	if err != nil || len(paths) == 0 {
@@ -98,20 +103,42 @@ func TestConversations(t *testing.T) {
 func hostConfig(t *testing.T, file *conversation.File, kind string) host.Config {
 	t.Helper()
 	cfg := host.Config{Limits: tenant.Limits{Channels: file.Channels}}
-	plugins := make(map[string]*host.Plugin)
+	handlers := natives()
+	if kind != "native" {
+		handlers = plugins(t, file, kind)
+	}
 	for _, r := range file.Routes {
-		if kind == "native" {
-			handler := natives()[r.Plugin]
-			if handler == nil {
-				t.Fatalf("there is no native handler %q", r.Plugin)
-			}
-			cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Handler: handler})
-			continue
+		handler := handlers[r.Plugin]
+		if handler == nil {
+			t.Fatalf("there is no native handler %q", r.Plugin)
 		}
-		if plugins[r.Plugin] == nil {
-			plugins[r.Plugin] = &host.Plugin{Name: r.Plugin, Module: module(t, kind, r.Plugin)}
-		}
-		cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Plugin: plugins[r.Plugin]})
+		cfg.Routes = append(cfg.Routes, host.Route{Pattern: r.Pattern, Handler: handler})
 	}
 	return cfg
+}
+
+// plugins compiles a file's plugins, which are closed when the test ends.
+func plugins(t *testing.T, file *conversation.File, kind string) map[string]channel.Handler {
+	t.Helper()
+	engine, err := wasm.NewEngine(wasm.Config{
+		CacheDir: hosttest.CacheDir(t, "compiled"), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: file.Clock().Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	handlers := make(map[string]channel.Handler)
+	for _, r := range file.Routes {
+		if handlers[r.Plugin] == nil {
+			handlers[r.Plugin], err = engine.Compile(t.Context(), wasm.Module{Name: r.Plugin, Binary: module(t, kind, r.Plugin)})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return handlers
 }
