@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -180,6 +181,28 @@ func TestUpgradeFails(t *testing.T) {
 	}
 }
 
+// Where some channels moved and others stayed, the next version finds each once.
+func TestUpgradeOfSome(t *testing.T) {
+	d := newDeployment(t, version("v1", nil))
+	d.joined(t, "a")
+	d.joined(t, "b")
+	moved := d.deploy(t, version("v2", func(f *channel.Funcs) {
+		f.UpgradeFunc = func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			if ev.Topic == "b" {
+				return channel.Result{}, errRoom
+			}
+			return channel.Result{}, nil
+		}
+	}))
+	if moved != (channel.Moved{Channels: 1, Stayed: 1}) {
+		t.Errorf("moved %+v, want one of two", moved)
+	}
+	if moved := d.deploy(t, version("v3", nil)); moved != (channel.Moved{Channels: 2}) {
+		t.Errorf("moved %+v, want 2 channels", moved)
+	}
+	d.expectFreed(t, "v1", "v2")
+}
+
 // The old version is freed when the last channel that stayed with it ends, after
 // its leave.
 func TestOldVersionIsFreedAtItsEnd(t *testing.T) {
@@ -231,6 +254,26 @@ func TestReplaceDuringAJoin(t *testing.T) {
 	c.Rest()
 	c.Send(t, in("x"))
 	c.Expect(t, says("v2: slow"))
+}
+
+// A join that has looked its version up, and not said so yet when that version is
+// replaced and freed, goes to the new one.
+func TestReplaceBetweenTheRouteAndTheJoin(t *testing.T) {
+	d := newDeployment(t, version("v1", nil))
+	replaced := false
+	c := d.Client(t, "t", nil, channel.Options{Route: func(topic string) (channel.Handler, bool) {
+		h, ok := d.route(topic)
+		if !replaced {
+			replaced = true
+			d.deploy(t, version("v2", nil))
+			d.expectFreed(t, "v1")
+		}
+		return h, ok
+	}})
+	c.Send(t, join, in("x"))
+	c.Expect(t, joined, says("v2: by v2"))
+	d.Settle(t)
+	d.expectFreed(t, "v1")
 }
 
 // A refused join of a replaced version lets it go too.
@@ -288,10 +331,43 @@ func TestReplaceChangesIntercepts(t *testing.T) {
 	d.Broadcast("t", "b", `{}`)
 	c.Expect(t, `[null,null,"t","a",{}]`, `["1",null,"t","v2 b",{}]`)
 
-	// Without HandleOut what waited for it is delivered as it is.
-	d.deploy(t, version("v3", nil))
+	// Without HandleOut what waits for it when the channel moves is delivered as it
+	// is, and so is what comes later.
+	d.deploy(t, version("v3", func(f *channel.Funcs) {
+		f.UpgradeFunc = func(context.Context, *channel.Event) (channel.Result, error) {
+			d.Broadcast("t", "b", `{"waits":1}`)
+			return channel.Result{}, nil
+		}
+	}))
 	d.Broadcast("t", "b", `{}`)
-	c.Expect(t, `[null,null,"t","b",{}]`)
+	d.Settle(t)
+	if rest := c.Rest(); !slices.Contains(rest, `[null,null,"t","b",{"waits":1}]`) || !slices.Contains(rest, `[null,null,"t","b",{}]`) {
+		t.Errorf("the client was sent %s", rest)
+	}
+}
+
+// A channel that is on its way to its end when its version is replaced is not
+// waited for.
+func TestReplaceOfAChannelThatEnds(t *testing.T) {
+	entered, resume := make(chan struct{}), make(chan struct{})
+	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
+		f.HandleInFunc = func(context.Context, *channel.Event) (channel.Result, error) {
+			close(entered)
+			<-resume
+			return channel.Result{}, nil
+		}
+	}))
+	c := d.joined(t, "t")
+	c.Send(t, in("wait"))
+	await(t, "the event", entered)
+	c.Channel.Close(channel.LeaveClosed)
+	if moved := d.deploy(t, version("v2", nil)); moved != (channel.Moved{}) {
+		t.Errorf("moved %+v, want nothing", moved)
+	}
+	d.expectFreed(t)
+	close(resume)
+	d.Settle(t)
+	d.expectFreed(t, "v1")
 }
 
 // Timers, subscriptions and open refs outlive the version that asked for them.
