@@ -392,6 +392,9 @@ func TestDeclarations(t *testing.T) {
 	if names := slices.Sorted(maps.Keys(again.Intercepts)); !slices.Equal(names, []string{"a", "b"}) {
 		t.Errorf("naming two events many times intercepts %q", names)
 	}
+	if most := served(t, "intercept_most", Limits{}).Traits(); len(most.Intercepts) != abi.MaxIntercepts {
+		t.Errorf("%d events are intercepted, want %d", len(most.Intercepts), abi.MaxIntercepts)
+	}
 	all := served(t, "puppet", Limits{}).Traits()
 	every := channel.CallbackJoin | channel.CallbackLeave | channel.CallbackHandleIn | channel.CallbackHandleOut |
 		channel.CallbackHandleInfo | channel.CallbackUpgrade | channel.CallbackConnect
