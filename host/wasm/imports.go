@@ -50,7 +50,7 @@ func importOf(id abi.Import) func(i *instance, args []uint64) {
 	case abi.ImportCancel:
 		return func(i *instance, args []uint64) { i.effect(channel.Cancel(api.DecodeU32(args[0]))) }
 	case abi.ImportSubscribe:
-		return func(i *instance, args []uint64) { i.effect(channel.Subscribe(i.ownName("topic_ptr", args))) }
+		return func(i *instance, args []uint64) { i.effect(channel.Subscribe(i.name("topic_ptr", args))) }
 	case abi.ImportUnsubscribe:
 		return func(i *instance, args []uint64) { i.effect(channel.Unsubscribe(i.name("topic_ptr", args))) }
 	case abi.ImportIntercept:
@@ -116,7 +116,7 @@ func (i *instance) importSendAfter(args []uint64) {
 	if delay > abi.MaxDelayMS {
 		i.broken("delay_ms", fmt.Sprintf("%d ms are longer than %d, a day", delay, abi.MaxDelayMS))
 	}
-	event := i.sendable(i.ownName("event_ptr", args[2:]))
+	event := i.sendable(i.name("event_ptr", args[2:]))
 	payload := i.payload(args[4:], true)
 	i.effect(channel.SendAfter(api.DecodeU32(args[0]), time.Duration(delay)*time.Millisecond, event, payload))
 }
@@ -188,7 +188,8 @@ func (i *instance) read(argument string, ptr, length uint64) []byte {
 }
 
 // name reads a name: that of a topic, an event or a setting. If it is the
-// event's own, which was checked when it came in, there is no copy.
+// event's own, which was checked when it came in, there is no copy; effects that
+// are kept for longer than one call make their own.
 func (i *instance) name(argument string, args []uint64) string {
 	data := i.read(argument, args[0], args[1])
 	// In upgrade the event is the old version's name, which has other rules.
@@ -201,12 +202,6 @@ func (i *instance) name(argument string, args []uint64) string {
 		}
 	}
 	return i.checkName(argument, data)
-}
-
-// ownName reads a name that is kept for longer than the effects of one call: the
-// event's own may be a part of the client's frame, all of which it would keep.
-func (i *instance) ownName(argument string, args []uint64) string {
-	return i.checkName(argument, i.read(argument, args[0], args[1]))
 }
 
 func (i *instance) checkName(argument string, data []byte) string {
