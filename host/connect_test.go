@@ -275,6 +275,14 @@ func TestConnectIsDeployed(t *testing.T) {
 	if _, err := strict.Deploy(t.Context(), relay, &host.Plugin{Module: assembled(t, "served/echo")}); !errors.Is(err, host.ErrNoConnect) {
 		t.Errorf("a version without connect: %v", err)
 	}
+	// The version after decides, and so does the rule that it needs connect.
+	next := &host.Plugin{Module: assembled(t, "served/relay")}
+	if _, err := strict.Deploy(t.Context(), relay, next); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := strict.Deploy(t.Context(), next, &host.Plugin{Module: assembled(t, "served/echo")}); !errors.Is(err, host.ErrNoConnect) {
+		t.Errorf("a third version without connect: %v", err)
+	}
 	_, err = connect(t, strict, intruder)
 	expectRefused(t, err, http.StatusForbidden, `{"reason":"unauthorized"}`)
 }

@@ -72,15 +72,20 @@ func TestTimersMayCarryAllTheirBytes(t *testing.T) {
 	})
 }
 
-// busyWith is a handler whose event "wait" waits, and tells the test by entered.
+// busyWith is a callback whose event "wait" closes entered, and then waits for
+// resume; not for ever, so that a test that fails comes to its end.
 func busyWith(entered, resume chan struct{}, other callback) callback {
 	return func(ctx context.Context, ev *channel.Event) (channel.Result, error) {
 		if ev.Event != "wait" {
 			return other(ctx, ev)
 		}
 		close(entered)
-		<-resume
-		return channel.Result{}, nil
+		select {
+		case <-resume:
+			return channel.Result{}, nil
+		case <-ctx.Done():
+			return channel.Result{}, ctx.Err()
+		}
 	}
 }
 

@@ -350,13 +350,7 @@ func TestReplaceChangesIntercepts(t *testing.T) {
 // waited for.
 func TestReplaceOfAChannelThatEnds(t *testing.T) {
 	entered, resume := make(chan struct{}), make(chan struct{})
-	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
-		f.HandleInFunc = func(context.Context, *channel.Event) (channel.Result, error) {
-			close(entered)
-			<-resume
-			return channel.Result{}, nil
-		}
-	}))
+	d := newDeployment(t, version("v1", func(f *channel.Funcs) { f.HandleInFunc = busyWith(entered, resume, always()) }))
 	c := d.joined(t, "t")
 	c.Send(t, in("wait"))
 	await(t, "the event", entered)

@@ -152,6 +152,40 @@ func TestSetRoutes(t *testing.T) {
 	expect(t, c.answers(t, join), `[null,"1","a:1","phx_reply",{"status":"error","response":{"reason":"unmatched topic"}}]`)
 }
 
+// Whose list of routes it is that the tenant was made of changes nothing later.
+func TestRoutesAreCopied(t *testing.T) {
+	old, next := named("old"), named("new")
+	routes := []tenant.Route{{Pattern: "a:*", Target: old}}
+	tn := newTenant(t, tenant.Config{Routes: routes})
+	routes[0].Pattern = "b:*"
+	if _, err := tn.Replace(t.Context(), old, next, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if h, ok := tn.Route("a:1"); !ok || h.Traits().Name != "new" {
+		t.Errorf("a:1 goes to %v, %v", h, ok)
+	}
+	if _, ok := tn.Route("b:1"); ok {
+		t.Error("b:1 has a route")
+	}
+}
+
+// What a connector says is what the socket is made of.
+func TestConnectNamesTheSocket(t *testing.T) {
+	connector := channel.Funcs{
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		ConnectFunc: func(context.Context, *channel.Event) (channel.Result, error) {
+			return channel.Result{
+				Do:    []channel.Effect{channel.Assign([]byte("of the socket"))},
+				Reply: channel.Reply{Status: phx.StatusOK, Payload: channeltest.JSON(`{"id":"users:7"}`)},
+			}, nil
+		},
+	}.Handler()
+	cfg, err := newTenant(t, tenant.Config{Connect: connector}).Connect(t.Context(), phx.Payload{})
+	if err != nil || cfg.ID != "users:7" || string(cfg.Assigns) != "of the socket" {
+		t.Errorf("the socket is called %q, with the assigns %q, %v", cfg.ID, cfg.Assigns, err)
+	}
+}
+
 func TestBadPatterns(t *testing.T) {
 	_, err := tenant.New(tenant.Config{Name: "acme", PubSub: pubsub.New(nil), Routes: []tenant.Route{{Pattern: "*a", Target: named("x")}}})
 	if err == nil || !strings.Contains(err.Error(), "tenant acme") || !strings.Contains(err.Error(), `*a`) {
