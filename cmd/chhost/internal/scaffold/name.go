@@ -32,8 +32,9 @@ func standardPackages() []string {
 		"net os path plugin reflect regexp runtime slices sort strconv strings structs sync syscall testing time unicode unique unsafe weak")
 }
 
-// reservedNames are patterns of the go command, and Windows' devices.
+// reservedNames are patterns of the go command, the path main, which nothing can
+// import (not even its own test), and Windows' devices.
 func reservedNames() []string {
-	return strings.Fields("all cmd std tool work vendor testdata con prn aux nul " +
+	return strings.Fields("all cmd main std tool work vendor testdata con prn aux nul " +
 		"com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9")
 }

@@ -146,7 +146,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "Foods", "7up", "-x", "a b", "é", "a.b", "a*", "log", "testing", "con", "all", strings.Repeat("a", 65)} {
+	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "Foods", "7up", "-x", "a b", "é", "a.b", "a*", "log", "testing", "main", "con", "all", strings.Repeat("a", 65)} {
 		if err := checkName(name); !errors.Is(err, ErrName) {
 			t.Errorf("%q: err = %v, want ErrName", name, err)
 		}
