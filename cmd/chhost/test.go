@@ -18,6 +18,8 @@ func testCommand() *cli.Command {
 		Description: "The files conversations/*.txt beside the plugin hold dialogues: what clients send, and\n" +
 			"what they have to receive. Each is played in both versions of the protocol against a\n" +
 			"host that serves the plugin, built of the Go source in DIR or compiled in FILE.wasm.\n" +
+			"As in dev, events take turns on two instances of it, so that what it keeps in its own\n" +
+			"variables, and does not assign, is found out.\n\n" +
 			"The exit code is 1 if one fails, or if there is none.\n\n" +
 			"Examples:\n\n" +
 			"   chhost test foods\n" +

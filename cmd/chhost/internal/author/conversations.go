@@ -118,7 +118,7 @@ func (p *Player) Play(ctx context.Context, c *Conversations, m *Module) (played,
 		}
 		defer os.RemoveAll(cacheDir)
 	}
-	plugin := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: p.Settings}
+	plugin := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: p.Settings, Rotate: true} // as in dev: what it keeps in variables is found out
 	for _, s := range c.scripts {
 		routes, err := s.routes(plugin)
 		if err != nil {
