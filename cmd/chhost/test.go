@@ -21,6 +21,19 @@ func testCommand() *cli.Command {
 			"As in dev, events take turns on two instances of it, so that what it keeps in its own\n" +
 			"variables, and does not assign, is found out.\n\n" +
 			"The exit code is 1 if one fails, or if there is none.\n\n" +
+			"A line == TITLE begins a dialogue; a letter is a client, which connects when it is named\n" +
+			"first; a line that starts with # is a comment:\n\n" +
+			"   a> FRAME              a sends a frame, [join_ref, ref, topic, event, payload]\n" +
+			"   a< FRAME              the next frame that a receives is this one\n" +
+			"   a close               a closes its connection\n" +
+			"   a closed CODE         the server closes a's connection with that code\n" +
+			"   at 5s                 so much time has passed since the beginning: timers come\n" +
+			"   v1 LINE, v2 LINE      the line holds for that version of the protocol only\n" +
+			"   a v2> RAW, a v2b> B64 exactly this text, or these bytes in base64; so with <\n\n" +
+			"At the end nobody may have received anything else. Before the first dialogue may stand\n\n" +
+			"   serve PATTERN PLUGIN  the topics that the plugin gets, by its own name (all, if there is no such line)\n" +
+			"   now TIME              what the clock shows at the beginning, such as 2015-03-24T09:21:40Z\n" +
+			"   channels N            how many topics a client may join\n\n" +
 			"Examples:\n\n" +
 			"   chhost test foods\n" +
 			"   chhost test foods -run 'refused|ignored' -v",
