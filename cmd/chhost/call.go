@@ -22,11 +22,12 @@ func callCommand() *cli.Command {
 			"   chhost call plugins/food join --topic foods:all\n" +
 			"   chhost call food.wasm handle_in --topic foods:all --event new:msg --payload '{\"say\":\"hi\"}'\n" +
 			"   chhost call plugins/chat leave --topic rooms:lobby --kind closed --assigns '{\"user\":\"Ada\"}'\n" +
-			"   chhost call foods handle_info --topic foods:all --kind timer --key 1 --event tick",
+			"   chhost call foods handle_info --topic foods:all --kind timer --key 1 --event tick\n" +
+			"   chhost call auth.wasm connect --payload '{\"params\":{\"token\":\"secret\"}}'",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "topic", Usage: "the channel's `TOPIC`"},
 			&cli.StringFlag{Name: "event", Usage: "the `EVENT` of a client, a broadcast or a timer"},
-			&cli.StringFlag{Name: "payload", Usage: "what came with it, a `JSON` object", DefaultText: "{}; in connect what a host tells"},
+			&cli.StringFlag{Name: "payload", Usage: "what came with it, a `JSON` object", DefaultText: "{}; in connect what a host tells: {\"params\":{},...}"},
 			&cli.StringFlag{Name: "binary", Usage: "what came with it, bytes in `BASE64`"},
 			&cli.StringFlag{Name: "assigns", Usage: "the channel's state, any `TEXT`"},
 			&cli.StringFlag{Name: "socket-assigns", Usage: "what is known of the connection, a `JSON` object", DefaultText: "{}"},
