@@ -284,7 +284,8 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r)
 }
 
-// Subscribers is the number of channels that are joined to topic on this node.
+// Subscribers is the number of subscriptions of topic on this node: of the
+// channels that are joined to it, and of those that listen to it from elsewhere.
 func (h *Host) Subscribers(topic string) int {
 	return h.pubsub.Subscribers(pubsub.Topic{Namespace: h.tenant.Name(), Name: topic})
 }

@@ -26,8 +26,13 @@ func (c *Channel) out(d delivery) {
 	c.stopIf(res)
 }
 
-// heard handles a broadcast of another topic that the handler subscribed to.
+// heard handles a broadcast of another topic that the handler subscribed to. Like
+// a timer that is due, one that waits is not told of after the end of what asked
+// for it.
 func (c *Channel) heard(b *phx.Broadcast) {
+	if c.member.listeners[b.Topic()] == nil {
+		return
+	}
 	ev := c.event(&c.member)
 	ev.Topic = b.Topic()
 	ev.Event = b.Event()

@@ -317,6 +317,27 @@ func TestSubscription(t *testing.T) {
 	}
 }
 
+// A broadcast that waits in the mailbox when its subscription ends is not told.
+func TestUnsubscribeIsTheEnd(t *testing.T) {
+	n := channeltest.NewNode(t, channel.Config{})
+	entered, resume := make(chan struct{}), make(chan struct{})
+	s := newScripted(func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+		if ev.Event == "on" {
+			return does(channel.Subscribe("news"))
+		}
+		entered <- struct{}{}
+		<-resume
+		return does(channel.Unsubscribe("news"))
+	})
+	c := joinedWith(t, n, s.Handler())
+	c.Send(t, in("on"), in("off"))
+	await(t, "the event", entered)
+	n.Broadcast("news", "item", `{}`)
+	resume <- struct{}{}
+	n.Settle(t)
+	s.expect(t)
+}
+
 // What a membership subscribed to is not delivered to the next one.
 func TestSubscriptionsEndWithTheMembership(t *testing.T) {
 	n := channeltest.NewNode(t, channel.Config{})
