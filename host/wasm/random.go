@@ -12,7 +12,7 @@ import (
 // can be repeated. One that draws nothing pays nothing. It belongs to whoever
 // has the instance.
 type random struct {
-	seed   uint64 // 0 until one is drawn
+	seed   uint64 // 0: another one each time
 	seeded bool
 	source rand.ChaCha8
 }
@@ -39,10 +39,12 @@ func (r *random) prepare() {
 	}
 	r.seeded = true
 	var key [32]byte
-	for r.seed == 0 {
-		_, _ = crand.Read(key[:8]) // documented never to fail
-		r.seed = binary.LittleEndian.Uint64(key[:8])
+	if r.seed == 0 {
+		// All of it: of 64 bits two calls in a few billion would share what a guest
+		// makes its ids of.
+		_, _ = crand.Read(key[:]) // documented never to fail
+	} else {
+		binary.LittleEndian.PutUint64(key[:8], r.seed)
 	}
-	binary.LittleEndian.PutUint64(key[:8], r.seed)
 	r.source.Seed(key)
 }

@@ -65,8 +65,8 @@ func TestSeedIsDrawnWhenNeeded(t *testing.T) {
 		if _, err := inst.call(t.Context(), abi.PhaseHandleIn, scripted(t, abi.StatusOK, c.steps...)); err != nil {
 			t.Fatal(err)
 		}
-		if inst.random.seeded != c.drawn || (inst.random.seed != 0) != c.drawn {
-			t.Errorf("%v: seeded %v with %d", c.steps, inst.random.seeded, inst.random.seed)
+		if inst.random.seeded != c.drawn {
+			t.Errorf("%v: seeded %v", c.steps, inst.random.seeded)
 		}
 	}
 }
