@@ -248,3 +248,26 @@ func TestDeployKeepsWhatChannelsHave(t *testing.T) {
 		})
 	}
 }
+
+// TestDeployUpgradesAssigns: what a plugin's upgrade assigns is what the channel
+// has from then on; a join after the deploy is not upgraded.
+func TestDeployUpgradesAssigns(t *testing.T) {
+	first := &host.Plugin{Name: "renews", Module: assembled(t, "served/renews")}
+	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Plugin: first}}})
+	ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
+	defer cancel()
+	client := server.Connect(t, phxclient.ClientOptions{})
+	assigns := func(c *phxclient.Channel, want string) {
+		t.Helper()
+		if reply, err := c.Push(ctx, "assigns", phx.Payload{}); err != nil || string(reply.Payload.Data()) != want {
+			t.Errorf("the assigns are %s, %v; want %s", reply.Payload.Data(), err, want)
+		}
+	}
+	before := join(t, client, "before")
+	assigns(before, `"old"`)
+	if _, err := server.Deploy(ctx, first, &host.Plugin{Module: assembled(t, "served/renews")}); err != nil {
+		t.Fatal(err)
+	}
+	assigns(before, `"new"`)
+	assigns(join(t, client, "after"), `"old"`)
+}
