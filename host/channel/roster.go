@@ -172,7 +172,8 @@ type Moved struct {
 // behind when old itself came, to next: each between two of its messages, so
 // that none is lost, handled twice or overtaken. Routes have to lead to next
 // already. Where next has Upgrade it is asked first, and a channel for which it
-// fails stays. Replace returns when every channel has come to its turn, or ctx
+// fails stays. next must not have been replaced itself: to go back to an earlier
+// version, give a new handler of it. Replace returns when every channel has come to its turn, or ctx
 // has ended, with ctx's error; what has not moved by then moves later.
 //
 // free is called once, as soon as nothing needs old any more, which may be during
