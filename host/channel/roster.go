@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,10 @@ func (e *Env) successor(u *use) *use {
 	return next
 }
 
+// ErrReplaced is returned by [Env.Replace] for a handler that has been replaced
+// before, or is to be replaced by itself.
+var ErrReplaced = errors.New("channel: the handler has been replaced already")
+
 // Moved says what became of the channels when their handler was replaced.
 type Moved struct {
 	// Channels is how many follow the new handler.
@@ -172,9 +177,10 @@ type Moved struct {
 // behind when old itself came, to next: each between two of its messages, so
 // that none is lost, handled twice or overtaken. Routes have to lead to next
 // already. Where next has Upgrade it is asked first, and a channel for which it
-// fails stays. next must not have been replaced itself: to go back to an earlier
-// version, give a new handler of it. Replace returns when every channel has come to its turn, or ctx
-// has ended, with ctx's error; what has not moved by then moves later.
+// fails stays. Replace returns when every channel has come to its turn, or ctx
+// has ended, with ctx's error; what has not moved by then moves later. The error
+// is [ErrReplaced], and nothing has happened, if next or old has been replaced
+// already: to go back to an earlier version, give a new handler of it.
 //
 // free is called once, as soon as nothing needs old any more, which may be during
 // the call or much later, by whoever needed it last; the engine's end or the
@@ -182,6 +188,12 @@ type Moved struct {
 func (e *Env) Replace(ctx context.Context, old, next Handler, free func()) (Moved, error) {
 	e.roster.mu.Lock()
 	u, n := e.roster.hold(old), e.roster.hold(next)
+	if u == n || u.next != nil || n.next != nil {
+		e.roster.mu.Unlock()
+		e.release(u)
+		e.release(n)
+		return Moved{}, ErrReplaced
+	}
 	u.next, u.free = n, free // u keeps the hold of n
 	e.roster.skip(u)
 	e.roster.mu.Unlock()

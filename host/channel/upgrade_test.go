@@ -555,3 +555,25 @@ func TestReplaceKeepsTheOrderOfBroadcasts(t *testing.T) {
 	}
 	g.Expect(t, `[null,null,"t","first",{}]`, `[null,null,"t","second",{}]`, `[null,null,"t","third",{}]`)
 }
+
+// Versions never lead back to each other: a ring would keep whoever looks for the
+// newest one busy for ever.
+func TestReplaceIsNoRing(t *testing.T) {
+	v1 := version("v1", nil)
+	d := newDeployment(t, v1)
+	d.joined(t, "t") // keeps v1
+	v2 := version("v2", func(f *channel.Funcs) {
+		f.UpgradeFunc = func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, errRoom }
+	})
+	d.deploy(t, v2)
+	never := func() { t.Error("a handler was freed by a replacement that did not take place") }
+	for _, pair := range [][2]channel.Handler{{v2, v1}, {v2, v2}, {v1, version("v3", nil)}} {
+		if _, err := d.Env.Replace(t.Context(), pair[0], pair[1], never); !errors.Is(err, channel.ErrReplaced) {
+			t.Errorf("%s by %s: %v", pair[0].Traits().Name, pair[1].Traits().Name, err)
+		}
+	}
+	if moved := d.deploy(t, version("v3", nil)); moved != (channel.Moved{Channels: 1}) {
+		t.Errorf("moved %+v", moved)
+	}
+	d.expectFreed(t, "v1", "v2")
+}

@@ -76,9 +76,9 @@ func (c *Connection) Assign(state Sendable) {
 	assign(state)
 }
 
-// Name gives the connection a name, such as "users:7": all connections of one
-// name can be disconnected together. Most have none. It can be called once, and
-// returns OK, so that it can be the last line.
+// Name gives the connection a name, such as "users:7", which the host's log
+// carries. Most have none. It can be called once, and returns OK, so that it can
+// be the last line.
 func (c *Connection) Name(id string) OKResult {
 	c.reply("Name", replyOK, Map{"id": id})
 	return OK
