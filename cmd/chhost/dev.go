@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/chhost/chhost/cmd/chhost/internal/author"
 	"github.com/chhost/chhost/cmd/chhost/internal/dev"
 	"github.com/chhost/chhost/host"
 )
@@ -21,6 +22,8 @@ func devCommand() *cli.Command {
 			"the old version keeps serving. So it is with FILE.wasm, when it is replaced.\n\n" +
 			"Events take turns on two instances of the plugin, so that state which is kept in the\n" +
 			"plugin's own variables, and not assigned, is found out at once.\n\n" +
+			"If the plugin has a connect callback, it decides about every new socket, as it does\n" +
+			"under chhost serve --connect.\n\n" +
 			"The files in DIR/web, if there are any, are served at /, and a small client for pages at\n" +
 			"/chhost.js. At /dev/ is a page to join topics, push events and watch the frames.\n\n" +
 			"Examples:\n\n" +
@@ -45,6 +48,10 @@ func runDev(c *cli.Context) error {
 	if err := host.CheckPatterns(c.StringSlice("topic")...); err != nil {
 		return &usageError{c.Command.Name, "--topic: " + err.Error()}
 	}
+	settings, err := author.ParseSettings(c.StringSlice("set"))
+	if err != nil {
+		return asUsage(c, err)
+	}
 	l, err := listen(c)
 	if err != nil {
 		return err
@@ -53,6 +60,7 @@ func runDev(c *cli.Context) error {
 	return dev.Run(c.Context, dev.Config{
 		Plugin:      c.Args().First(),
 		Topics:      c.StringSlice("topic"),
+		Settings:    settings,
 		Listener:    l,
 		Address:     hostPort(l),
 		CheckOrigin: checkOrigin,

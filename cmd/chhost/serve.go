@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/chhost/chhost/cmd/chhost/internal/author"
 	"github.com/chhost/chhost/host"
 )
 
@@ -25,6 +26,7 @@ func serveCommand() *cli.Command {
 			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
+			"What --set gives, every plugin reads.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "connect", Usage: "let the plugin in `FILE` decide about new sockets"},
@@ -42,7 +44,11 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	plugins := make(pluginFiles)
+	settings, err := author.ParseSettings(c.StringSlice("set"))
+	if err != nil {
+		return asUsage(c, err)
+	}
+	plugins := pluginFiles{settings: settings, byFile: make(map[string]*host.Plugin)}
 	routes, err := parseRoutes(c.StringSlice("route"), plugins)
 	if err != nil {
 		return err
@@ -74,18 +80,21 @@ func serve(c *cli.Context) error {
 }
 
 // pluginFiles are the plugins that the command line names, by file: what names
-// the same file shares one plugin.
-type pluginFiles map[string]*host.Plugin
+// the same file shares one plugin. All have the same settings.
+type pluginFiles struct {
+	settings map[string]string
+	byFile   map[string]*host.Plugin
+}
 
 func (files pluginFiles) read(file string) (*host.Plugin, error) {
-	if files[file] == nil {
+	if files.byFile[file] == nil {
 		module, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		files[file] = &host.Plugin{Name: strings.TrimSuffix(filepath.Base(file), ".wasm"), Module: module}
+		files.byFile[file] = &host.Plugin{Name: strings.TrimSuffix(filepath.Base(file), ".wasm"), Module: module, Settings: files.settings}
 	}
-	return files[file], nil
+	return files.byFile[file], nil
 }
 
 // parseRoutes reads PATTERN=FILE; a pattern may contain =, a file name may not.
