@@ -88,6 +88,9 @@ type pluginFiles struct {
 
 func (files pluginFiles) read(file string) (*host.Plugin, error) {
 	if files.byFile[file] == nil {
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("%s is a directory: build the module in it first, and name that (chhost dev builds and serves a directory)", file)
+		}
 		module, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
