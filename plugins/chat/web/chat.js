@@ -164,7 +164,7 @@ function showMessage({ user, body: text }) {
 
 // What the system says is no news for long: the newest takes the place of the one before, if nothing is between them.
 function showSystem(text, at) {
-  const line = element("span", "", `SYSTEM ${text} `, element("time", "", at.toLocaleTimeString()));
+  const line = element("span", "", `SYSTEM ${text} `, element("time", "", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })));
   const newest = entries.lastElementChild;
   if (newest?.classList.contains("system")) return newest.replaceChildren(line);
   show(element("li", "note system", line), false);
