@@ -68,7 +68,7 @@ func (s *script) routes(plugin *host.Plugin) ([]host.Route, error) {
 	var routes []host.Route
 	for _, r := range s.file.Routes {
 		if r.Plugin != plugin.Name {
-			return nil, fmt.Errorf("%s: \"serve %s %s\": the plugin that is tested is called %s, and there is no other; without any serve line it gets every topic",
+			return nil, fmt.Errorf("%s: serve %s %s: the plugin that is tested is called %s, and there is no other; without any serve line it gets every topic",
 				s.path, r.Pattern, strconv.Quote(r.Plugin), plugin.Name)
 		}
 		routes = append(routes, host.Route{Pattern: r.Pattern, Plugin: plugin})
