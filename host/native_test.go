@@ -216,7 +216,6 @@ func nativeChat() channel.Handler {
 		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
 			return do(ping, channel.Push("new:msg", object(fields{"user": "SYSTEM", "body": "ping"})))
 		},
-		UpgradeFunc: func(context.Context, *event) (result, error) { return do(ping) },
 		LeaveFunc: func(_ context.Context, ev *event) (result, error) {
 			return do(channel.Broadcast("user:left", object(fields{"user": text(ev.Assigns, "user")})))
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,9 @@ func serve(c *cli.Context) error {
 		CacheDir:    c.String("cache"),
 		Logger:      newLogger(c, c.App.ErrWriter),
 	})
+	if errors.Is(err, host.ErrNoConnect) {
+		return fmt.Errorf("--connect %s: the plugin has no connect callback: leave the flag out to let every socket in, or name one that has (chhost check says)", c.String("connect"))
+	}
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@
  * The chhost ABI, version 1.0 (draft), for guests in C and C++. abi/ABI.md is the
  * contract; this header is its spelling in C.
  *
- *     clang --target=wasm32 -ffreestanding -nostdlib -O2 \
+ *     clang --target=wasm32 -ffreestanding -nostdlib -O2 -I DIRECTORY-OF-THIS-FILE \
  *         -Wl,--no-entry -Wl,-z,stack-size=65536 -Wl,--stack-first \
  *         -o food.wasm food.c
  *

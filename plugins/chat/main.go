@@ -12,7 +12,6 @@ var _ interface {
 	chhost.Leaver
 	chhost.InHandler
 	chhost.InfoHandler
-	chhost.Upgrader
 } = Chat{}
 
 func init() { chhost.Register(Chat{}) }
@@ -54,7 +53,7 @@ func (Chat) HandleIn(s *chhost.Socket, event string, payload chhost.Payload) chh
 }
 
 // The lobby's ping: each member has a timer of its own, which ends with its
-// channel.
+// channel. A new version of the plugin finds it running.
 const (
 	pingKey = 1
 	pingMS  = 5000
@@ -68,10 +67,4 @@ func (Chat) HandleInfo(s *chhost.Socket, info chhost.Info) chhost.InfoResult {
 	}
 	s.SendAfter(pingKey, pingMS, "ping", nil)
 	return s.Push("new:msg", chhost.Map{"user": system, "body": "ping"})
-}
-
-// Upgrade takes over a channel whose version had no ping. The timer of one that
-// had is replaced.
-func (Chat) Upgrade(s *chhost.Socket, from string) chhost.UpgradeResult {
-	return s.SendAfter(pingKey, pingMS, "ping", nil)
 }

@@ -163,14 +163,3 @@ func TestPing(t *testing.T) {
 	}
 	expect(t, c.HandleInfo("elsewhere", "new:msg", `{}`))
 }
-
-// A channel of a version without the ping gets it, one of a version with it
-// keeps one.
-func TestUpgrade(t *testing.T) {
-	c := lobby()
-	expect(t, c.Upgrade(Chat{}, "chat@1"), "send_after 1 5000 ping {}")
-	expect(t, c.Upgrade(Chat{}, "chat@2"), "send_after 1 5000 ping {}")
-	if len(c.Timers) != 1 || c.Assigns != `{"user":"jo"}` {
-		t.Errorf("timers %v, assigns %s", c.Timers, c.Assigns)
-	}
-}
