@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,46 +31,46 @@ func assembled(t testing.TB, name string) []byte {
 	return module
 }
 
-// versioned returns echo as a version of its own: a custom section tells the
+// versioned returns a fixture as a version of its own: a custom section tells the
 // modules apart, so that each is compiled.
-func versioned(t testing.TB, n int) []byte {
+func versioned(t testing.TB, fixture string, n int) []byte {
 	name := fmt.Sprintf("version %d", n)
 	section := append([]byte{0, byte(len(name) + 1), byte(len(name))}, name...)
-	return append(assembled(t, "served/echo"), section...)
+	return append(assembled(t, fixture), section...)
 }
 
 const deployDeadline = 5 * time.Minute
 
 func TestDeployErrors(t *testing.T) {
-	first := &host.Plugin{Name: "echo", Module: versioned(t, 1)}
+	first := &host.Plugin{Name: "echo", Module: versioned(t, "served/echo", 1)}
 	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Plugin: first}}})
 	ctx := t.Context()
-	if _, err := server.Deploy(ctx, &host.Plugin{Name: "echo"}, &host.Plugin{Module: versioned(t, 2)}); !errors.Is(err, host.ErrNotServed) {
+	if _, err := server.Deploy(ctx, &host.Plugin{Name: "echo"}, &host.Plugin{Module: versioned(t, "served/echo", 2)}); !errors.Is(err, host.ErrNotServed) {
 		t.Errorf("an unknown plugin: %v", err)
 	}
 	if _, err := server.Deploy(ctx, first, first); err == nil {
 		t.Error("a plugin replaced itself")
 	}
-	if _, err := server.Deploy(ctx, first, &host.Plugin{Name: "other", Module: versioned(t, 2)}); err == nil || !strings.Contains(err.Error(), `cannot be called "other"`) {
+	if _, err := server.Deploy(ctx, first, &host.Plugin{Name: "other", Module: versioned(t, "served/echo", 2)}); err == nil || !strings.Contains(err.Error(), `cannot be called "other"`) {
 		t.Errorf("another name: %v", err)
 	}
 	var bad *wasm.ModuleError
 	if _, err := server.Deploy(ctx, first, &host.Plugin{Module: assembled(t, "refused/join_missing")}); !errors.As(err, &bad) || bad.Name != "echo" {
 		t.Errorf("a module without join: %v", err)
 	}
-	second := &host.Plugin{Module: versioned(t, 2)}
+	second := &host.Plugin{Module: versioned(t, "served/echo", 2)}
 	if d, err := server.Deploy(ctx, first, second); err != nil || d != (host.Deployment{Version: "echo@2", Previous: "echo@1"}) {
 		t.Errorf("after all these: %+v, %v", d, err)
 	}
-	if _, err := server.Deploy(ctx, first, &host.Plugin{Module: versioned(t, 3)}); !errors.Is(err, host.ErrNotServed) {
+	if _, err := server.Deploy(ctx, first, &host.Plugin{Module: versioned(t, "served/echo", 3)}); !errors.Is(err, host.ErrNotServed) {
 		t.Errorf("a plugin that was replaced: %v", err)
 	}
-	if d, err := server.Deploy(ctx, second, &host.Plugin{Name: "echo", Module: versioned(t, 3)}); err != nil || d.Version != "echo@3" {
+	if d, err := server.Deploy(ctx, second, &host.Plugin{Name: "echo", Module: versioned(t, "served/echo", 3)}); err != nil || d.Version != "echo@3" {
 		t.Errorf("the third: %+v, %v", d, err)
 	}
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := server.Deploy(canceled, second, &host.Plugin{Module: versioned(t, 4)}); err == nil {
+	if _, err := server.Deploy(canceled, second, &host.Plugin{Module: versioned(t, "served/echo", 4)}); err == nil {
 		t.Error("a deploy whose context has ended took place")
 	}
 }
@@ -77,8 +78,9 @@ func TestDeployErrors(t *testing.T) {
 // member is one socket in a room. It pushes numbers, and hears those of all.
 type member struct {
 	*phxclient.Channel
-	id   int
-	sent int
+	id       int
+	sent     int
+	upgrades int // that its channel had seen by the last push
 }
 
 // message is what members send: n counts up from 0, and the last one is the end.
@@ -104,6 +106,11 @@ func (m *member) push(ctx context.Context, stop <-chan struct{}) error {
 		if reply.Status != phx.StatusOK {
 			return fmt.Errorf("push %d was answered %s %s", m.sent, reply.Status, reply.Payload.Data())
 		}
+		seen, err := strconv.Atoi(string(reply.Payload.Data()))
+		if err != nil || seen-100 < m.upgrades {
+			return fmt.Errorf("push %d was answered %s by a channel that had seen %d upgrades", m.sent, reply.Payload.Data(), m.upgrades)
+		}
+		m.upgrades = seen - 100
 	}
 	return nil
 }
@@ -135,10 +142,11 @@ func (m *member) hear(ctx context.Context, members int) error {
 // TestSwapUnderLoad is the proof of the hot swap: 200 sockets in rooms of ten,
 // each pushing numbers without a break, while the plugin is replaced 20 times.
 // Every push is answered and every broadcast arrives, each once and in its
-// sender's order, and no socket is closed.
+// sender's order, no socket is closed, and each channel has kept its assigns,
+// which each version's upgrade has changed once.
 func TestSwapUnderLoad(t *testing.T) {
 	const sockets, room, swaps = 200, 10, 20
-	plugin := &host.Plugin{Name: "echo", Module: versioned(t, 0)}
+	plugin := &host.Plugin{Name: "tallies", Module: versioned(t, "served/tallies", 0)}
 	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "rooms:*", Plugin: plugin}}})
 	ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
 	defer cancel()
@@ -159,12 +167,13 @@ func TestSwapUnderLoad(t *testing.T) {
 		running.Go(func() { errs[2*i+1] = m.hear(ctx, room) })
 	}
 	for n := range swaps {
-		next := &host.Plugin{Module: versioned(t, n+1)}
+		next := &host.Plugin{Module: versioned(t, "served/tallies", n+1)}
 		d, err := server.Deploy(ctx, plugin, next)
 		if err != nil {
-			t.Fatalf("swap %d: %v", n+1, err)
+			t.Errorf("swap %d: %v", n+1, err)
+			break
 		}
-		if d.Version != fmt.Sprintf("echo@%d", n+2) || d.Moved != sockets || d.Stayed != 0 {
+		if d.Version != fmt.Sprintf("tallies@%d", n+2) || d.Moved != sockets || d.Stayed != 0 {
 			t.Errorf("swap %d: %+v, want all %d channels moved", n+1, d, sockets)
 		}
 		plugin = next
@@ -178,11 +187,14 @@ func TestSwapUnderLoad(t *testing.T) {
 		if err := errors.Join(errs[2*i], errs[2*i+1], m.Err()); err != nil {
 			t.Errorf("socket %d: %v", i, err)
 		}
+		if m.upgrades != swaps {
+			t.Errorf("socket %d's channel has seen %d upgrades, want %d", i, m.upgrades, swaps)
+		}
 		if n := m.Dropped(); n > 0 {
 			t.Errorf("socket %d's client dropped %d messages", i, n)
 		}
 	}
-	t.Logf("%d sockets, %d swaps, %d pushes answered, %d broadcasts delivered: none lost, doubled or reordered, no socket closed", sockets, swaps, pushes, pushes*room)
+	t.Logf("%d sockets, %d swaps, %d pushes answered, %d broadcasts delivered: none lost, doubled or reordered, no socket closed, assigns kept", sockets, swaps, pushes, pushes*room)
 }
 
 // TestDeployKeepsWhatChannelsHave: timers, subscriptions and events that wait for

@@ -21,7 +21,7 @@ func natives() map[string]channel.Handler {
 	return map[string]channel.Handler{
 		"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "slow": nativeSlow(),
 		"misbehaves": nativeMisbehaves(), "deaf": nativeDeaf(), "echo": nativeEcho(),
-		"relay": channeltest.Relay("relay@1"),
+		"relay": channeltest.Relay("relay@1"), "ring": nativeRing(),
 	}
 }
 
@@ -309,6 +309,18 @@ func nativeEcho() channel.Handler {
 		JoinFunc: func(context.Context, *event) (result, error) { return do() },
 		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
 			return result{Do: []effect{channel.Broadcast(ev.Event, ev.Payload)}, Reply: ok(fields{})}, nil
+		},
+	}.Handler()
+}
+
+func nativeRing() channel.Handler {
+	tell := func(ev *event) effect { return channel.BroadcastTo("ring:0", ev.Event, ev.Payload) }
+	return channel.Funcs{
+		Name:         "ring",
+		JoinFunc:     func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) { return do(channel.Subscribe("ring:0"), tell(ev)) },
+		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
+			return do(channel.Push(ev.Event, ev.Payload), tell(ev))
 		},
 	}.Handler()
 }
