@@ -204,20 +204,9 @@ func foreignImports(r reader) []string {
 	var faults []string
 	for n := r.uint(); n > 0 && len(r.data) > 0 && len(faults) <= maxFaults; n-- {
 		module, name := string(r.take(r.uint())), string(r.take(r.uint()))
-		kind := r.byte()
-		switch kind {
-		case api.ExternTypeFunc:
-			r.uint()
-			continue
-		case api.ExternTypeTable:
-			r.byte()
-			r.limits()
-		case api.ExternTypeMemory:
-			r.limits()
-		case api.ExternTypeGlobal:
-			r.take(2)
+		if kind := r.importType(); kind != api.ExternTypeFunc {
+			faults = append(faults, fmt.Sprintf("import %s %s is a %s: only functions can be imported", quote(module), quote(name), api.ExternTypeName(kind)))
 		}
-		faults = append(faults, fmt.Sprintf("import %s %s is a %s: only functions can be imported", quote(module), quote(name), api.ExternTypeName(kind)))
 	}
 	return faults
 }
@@ -261,6 +250,23 @@ func (r *reader) uint() uint32 {
 	v, n := binary.Uvarint(r.data)
 	r.take(uint32(max(n, 0)))
 	return uint32(v)
+}
+
+// importType reads what is imported, and returns its kind.
+func (r *reader) importType() api.ExternType {
+	kind := r.byte()
+	switch kind {
+	case api.ExternTypeFunc:
+		r.uint()
+	case api.ExternTypeTable:
+		r.byte()
+		r.limits()
+	case api.ExternTypeMemory:
+		r.limits()
+	case api.ExternTypeGlobal:
+		r.take(2)
+	}
+	return kind
 }
 
 func (r *reader) limits() {

@@ -3,8 +3,6 @@ package wasm
 import (
 	"context"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"github.com/chhost/chhost/abi"
 )
 
@@ -82,27 +80,13 @@ func importNames(r reader) []ImportName {
 	known := make(map[ImportName]bool)
 	for n := r.uint(); n > 0 && len(r.data) > 0; n-- {
 		name := ImportName{Module: string(r.take(r.uint())), Name: string(r.take(r.uint()))}
-		skipImportType(&r)
+		r.importType()
 		if !known[name] {
 			known[name] = true
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func skipImportType(r *reader) {
-	switch r.byte() {
-	case api.ExternTypeFunc:
-		r.uint()
-	case api.ExternTypeTable:
-		r.byte()
-		r.limits()
-	case api.ExternTypeMemory:
-		r.limits()
-	case api.ExternTypeGlobal:
-		r.take(2)
-	}
 }
 
 // exportNames reads an export section (section 5.5.10).
