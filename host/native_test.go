@@ -21,7 +21,7 @@ func natives() map[string]channel.Handler {
 	return map[string]channel.Handler{
 		"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "slow": nativeSlow(),
 		"misbehaves": nativeMisbehaves(), "deaf": nativeDeaf(), "echo": nativeEcho(),
-		"relay": channeltest.Relay("relay@1"), "ring": nativeRing(),
+		"relay": channeltest.Relay("relay@1"), "ring": nativeRing(), "greedy": nativeGreedy(),
 	}
 }
 
@@ -322,5 +322,24 @@ func nativeRing() channel.Handler {
 		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
 			return do(channel.Push(ev.Event, ev.Payload), tell(ev))
 		},
+	}.Handler()
+}
+
+func nativeGreedy() channel.Handler {
+	return channel.Funcs{
+		Name:     "greedy",
+		JoinFunc: func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			res := result{Reply: ok(fields{})}
+			for n := range ev.Event {
+				if ev.Event[0] == 't' {
+					res.Do = append(res.Do, channel.SendAfter(uint32(n), time.Second, "t", phx.Payload{}))
+				} else {
+					res.Do = append(res.Do, channel.Subscribe(string(rune('a'+n))))
+				}
+			}
+			return res, nil
+		},
+		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) { return do(channel.Push(ev.Event, phx.Payload{})) },
 	}.Handler()
 }
