@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/chhost/chhost/host/socket"
 )
 
 // Origins returns a [Config.CheckOrigin] that lets these origins connect, and
@@ -60,16 +62,13 @@ func parseOrigin(entry string) (originPattern, error) {
 }
 
 func originAllowed(r *http.Request, patterns []originPattern) bool {
-	headers := r.Header.Values("Origin")
-	if len(headers) == 0 {
+	if socket.SameOrigin(r) {
 		return true
 	}
+	headers := r.Header.Values("Origin")
 	u, err := url.Parse(headers[0])
 	if len(headers) > 1 || err != nil || u.Host == "" {
 		return matchesAny(patterns)
-	}
-	if strings.EqualFold(u.Host, r.Host) {
-		return true
 	}
 	for _, p := range patterns {
 		if p.matches(u) {

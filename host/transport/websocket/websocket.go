@@ -12,9 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +96,7 @@ func New(cfg Config) *Transport {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.CheckOrigin == nil {
-		cfg.CheckOrigin = sameOrigin
+		cfg.CheckOrigin = socket.SameOrigin
 	}
 	t := &Transport{
 		cfg: cfg,
@@ -121,17 +119,6 @@ func New(cfg Config) *Transport {
 func (t *Transport) refuseUpgrade(w http.ResponseWriter, r *http.Request, status int, err error) {
 	t.cfg.Logger.Info("connection refused", "err", err)
 	w.WriteHeader(status)
-}
-
-// sameOrigin lets those connect who send no origin, and pages of the host that
-// they were loaded from.
-func sameOrigin(r *http.Request) bool {
-	origin := r.Header["Origin"]
-	if len(origin) == 0 {
-		return true
-	}
-	u, err := url.Parse(origin[0])
-	return err == nil && len(origin) == 1 && strings.EqualFold(u.Host, r.Host)
 }
 
 // clip bounds what a client can write into the log.
