@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log"
 	"net"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/chhost/chhost/host"
@@ -30,12 +28,7 @@ func Example() {
 		},
 	}.Handler()
 
-	dir, err := os.MkdirTemp("", "example-")
-	check(err)
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "food.wasm")
-	check(gobuild.Build(context.Background(), gobuild.Options{Dir: "../plugins/food", Output: file}))
-	module, err := os.ReadFile(file)
+	module, err := gobuild.BuildModule(context.Background(), "../plugins/food")
 	check(err)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -85,6 +85,21 @@ func Build(ctx context.Context, o Options) error {
 	return t.build(ctx, o.Output, func() error { return nil })
 }
 
+// BuildModule builds the plugin in dir and returns the module. The errors are
+// those of [Build], and of a temporary file.
+func BuildModule(ctx context.Context, dir string) ([]byte, error) {
+	temp, err := os.MkdirTemp("", "chhost-build-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	out := filepath.Join(temp, "plugin.wasm")
+	if err := Build(ctx, Options{Dir: dir, Output: out}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(out)
+}
+
 // toolchain is the go command, to be run in one directory.
 type toolchain struct {
 	path string

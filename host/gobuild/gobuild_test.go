@@ -124,6 +124,29 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// BuildModule returns what Build writes, and leaves nothing behind.
+func TestBuildModule(t *testing.T) {
+	temp := t.TempDir()
+	dir, out := plugin(t), filepath.Join(t.TempDir(), "tiny.wasm")
+	if err := gobuild.Build(testContext(t), gobuild.Options{Dir: dir, Output: out}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp)
+	got, err := gobuild.BuildModule(testContext(t), dir)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v; want the %d that Build writes", len(got), err, len(want))
+	}
+	if _, err := gobuild.BuildModule(testContext(t), t.TempDir()); !errors.Is(err, gobuild.ErrNoModule) {
+		t.Errorf("a directory without a module: %v", err)
+	}
+	checkOnly(t, temp)
+}
+
 func TestRelativePaths(t *testing.T) {
 	t.Chdir(plugin(t))
 	if err := gobuild.Build(testContext(t), gobuild.Options{Output: "tiny.wasm"}); err != nil {

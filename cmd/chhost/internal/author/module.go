@@ -123,17 +123,8 @@ func build(ctx context.Context, dir string, progress io.Writer) (*Module, error)
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "chhost-build-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(temp)
 	fmt.Fprintf(progress, "building %s\n", dir)
-	out := filepath.Join(temp, "plugin.wasm")
-	if err := gobuild.Build(ctx, gobuild.Options{Dir: dir, Output: out}); err != nil {
-		return nil, err
-	}
-	binary, err := os.ReadFile(out)
+	binary, err := gobuild.BuildModule(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -93,16 +93,7 @@ func (d directory) inputs(ctx context.Context) (inputs, error) {
 }
 
 func (d directory) module(ctx context.Context) ([]byte, error) {
-	tmp, err := os.MkdirTemp("", "chhost-dev-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	out := filepath.Join(tmp, "plugin.wasm")
-	if err := gobuild.Build(ctx, gobuild.Options{Dir: d.path, Output: out}); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(out)
+	return gobuild.BuildModule(ctx, d.path)
 }
 
 // patience is none: whoever builds knows when it is done.
