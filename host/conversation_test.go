@@ -25,11 +25,7 @@ func guest(t *testing.T, name string) []byte {
 			return hosttest.Guest(t, dir)
 		}
 	}
-	module, err := os.ReadFile(filepath.Join(hosttest.Root(t), "testdata/guests/served", name+".wasm"))
-	if err != nil {
-		t.Fatalf("there is no plugin %q in plugins/, testdata/plugins/ or testdata/guests/served/", name)
-	}
-	return module
+	return assembled(t, "served/"+name)
 }
 
 // module returns the plugin's module of the kind: "c", or any other.

@@ -320,19 +320,18 @@ func TestSubscription(t *testing.T) {
 func TestUnsubscribeIsTheEnd(t *testing.T) {
 	n := channeltest.NewNode(t, channel.Config{})
 	entered, resume := make(chan struct{}), make(chan struct{})
-	s := newScripted(func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+	off := waits(entered, resume, always(channel.Unsubscribe("news")))
+	s := newScripted(func(ctx context.Context, ev *channel.Event) (channel.Result, error) {
 		if ev.Event == "on" {
 			return does(channel.Subscribe("news"))
 		}
-		entered <- struct{}{}
-		<-resume
-		return does(channel.Unsubscribe("news"))
+		return off(ctx, ev)
 	})
 	c := joinedWith(t, n, s.Handler())
 	c.Send(t, in("on"), in("off"))
 	await(t, "the event", entered)
 	n.Broadcast("news", "item", `{}`)
-	resume <- struct{}{}
+	close(resume)
 	n.Settle(t)
 	s.expect(t)
 }

@@ -72,20 +72,29 @@ func TestTimersMayCarryAllTheirBytes(t *testing.T) {
 	})
 }
 
-// busyWith is a callback whose event "wait" closes entered, and then waits for
-// resume; not for ever, so that a test that fails comes to its end.
-func busyWith(entered, resume chan struct{}, other callback) callback {
+// waits is a callback that closes entered, waits for resume, and then does what
+// then does; it does not wait for ever, so that a test that fails comes to its end.
+func waits(entered, resume chan struct{}, then callback) callback {
 	return func(ctx context.Context, ev *channel.Event) (channel.Result, error) {
-		if ev.Event != "wait" {
-			return other(ctx, ev)
-		}
 		close(entered)
 		select {
 		case <-resume:
-			return channel.Result{}, nil
+			return then(ctx, ev)
 		case <-ctx.Done():
 			return channel.Result{}, ctx.Err()
 		}
+	}
+}
+
+// busyWith is a callback that waits at the event "wait", and does what other does
+// at all others.
+func busyWith(entered, resume chan struct{}, other callback) callback {
+	wait := waits(entered, resume, always())
+	return func(ctx context.Context, ev *channel.Event) (channel.Result, error) {
+		if ev.Event == "wait" {
+			return wait(ctx, ev)
+		}
+		return other(ctx, ev)
 	}
 }
 

@@ -276,7 +276,7 @@ func (c *Channel) stopIf(res Result) {
 func (c *Channel) end(kind LeaveKind, event string, payload phx.Payload) {
 	m := c.detach()
 	defer c.leave(&m, kind) // due even if a bug keeps the frame from being sent
-	c.client.Push(&phx.Message{JoinRef: m.joinRef, Ref: m.joinRef, Topic: c.topic, Event: event, Payload: payload})
+	c.last(m.joinRef, event, payload)
 }
 
 // leave tells the handler that a membership, which is detached already, ended.
@@ -425,8 +425,11 @@ func (c *Channel) reply(joinRef, ref phx.Ref, status phx.Status, payload phx.Pay
 	c.client.Reply(&phx.Reply{JoinRef: joinRef, Ref: ref, Topic: c.topic, Status: status, Payload: payload})
 }
 
-func (c *Channel) phxClose(joinRef phx.Ref) {
-	c.client.Push(&phx.Message{JoinRef: joinRef, Ref: joinRef, Topic: c.topic, Event: phx.EventClose})
+func (c *Channel) phxClose(joinRef phx.Ref) { c.last(joinRef, phx.EventClose, phx.Payload{}) }
+
+// last sends the last frame of a membership: phx_close or phx_error.
+func (c *Channel) last(joinRef phx.Ref, event string, payload phx.Payload) {
+	c.client.Push(&phx.Message{JoinRef: joinRef, Ref: joinRef, Topic: c.topic, Event: event, Payload: payload})
 }
 
 func (c *Channel) refuse(msg *phx.Message, r *Refusal) {

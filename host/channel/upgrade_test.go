@@ -233,11 +233,7 @@ func TestOldVersionIsFreedAtItsEnd(t *testing.T) {
 func TestReplaceDuringAJoin(t *testing.T) {
 	entered, resume := make(chan struct{}), make(chan struct{})
 	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
-		f.JoinFunc = func(context.Context, *channel.Event) (channel.Result, error) {
-			close(entered)
-			<-resume
-			return does(channel.Assign([]byte("slow")))
-		}
+		f.JoinFunc = waits(entered, resume, always(channel.Assign([]byte("slow"))))
 	}))
 	c := d.client(t, "t")
 	c.Send(t, join, in("x"))
@@ -280,11 +276,7 @@ func TestReplaceBetweenTheRouteAndTheJoin(t *testing.T) {
 func TestReplaceDuringARefusedJoin(t *testing.T) {
 	entered, resume := make(chan struct{}), make(chan struct{})
 	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
-		f.JoinFunc = func(context.Context, *channel.Event) (channel.Result, error) {
-			close(entered)
-			<-resume
-			panic("the room panicked")
-		}
+		f.JoinFunc = waits(entered, resume, func(context.Context, *channel.Event) (channel.Result, error) { panic("the room panicked") })
 	}))
 	c := d.client(t, "t")
 	c.Send(t, join)
@@ -307,11 +299,7 @@ func TestReplaceChangesIntercepts(t *testing.T) {
 	}
 	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
 		f.Intercepts, f.HandleOutFunc = []string{"a"}, out("v1")
-		f.HandleInFunc = func(context.Context, *channel.Event) (channel.Result, error) {
-			close(entered)
-			<-resume
-			return channel.Result{}, nil
-		}
+		f.HandleInFunc = waits(entered, resume, always())
 	}))
 	c := d.joined(t, "t")
 	c.Send(t, in("wait"))
@@ -391,11 +379,7 @@ func TestReplaceKeepsWhatIsKept(t *testing.T) {
 func TestReplaceGivesUp(t *testing.T) {
 	entered, resume := make(chan struct{}), make(chan struct{})
 	d := newDeployment(t, version("v1", func(f *channel.Funcs) {
-		f.HandleInFunc = func(context.Context, *channel.Event) (channel.Result, error) {
-			close(entered)
-			<-resume
-			return channel.Result{}, nil
-		}
+		f.HandleInFunc = waits(entered, resume, always())
 	}))
 	c := d.joined(t, "t")
 	c.Send(t, in("wait"))
@@ -506,7 +490,6 @@ func TestStayingKeepsOnlyItsOwnVersion(t *testing.T) {
 type gated struct {
 	*channeltest.Recorder
 	reached, resume chan struct{}
-	first           bool
 }
 
 func (g *gated) Broadcast(b *phx.Broadcast) {

@@ -201,10 +201,6 @@ func (i *instance) name(argument string, args []uint64) string {
 			return ev.Topic
 		}
 	}
-	return i.checkName(argument, data)
-}
-
-func (i *instance) checkName(argument string, data []byte) string {
 	name := string(data[:min(len(data), abi.MaxName+1)])
 	if err := phx.CheckName(name); err != nil {
 		i.broken(argument, err.Error())
