@@ -26,8 +26,10 @@ func GuestC(t testing.TB, dir string) []byte {
 		t.Fatalf("%s holds no C source", dir)
 	}
 	digest := sha256.New()
-	fmt.Fprintf(digest, "%q %q\n", clangFlags(), versions)
-	for _, path := range append(append(glob(t, dir, "*.h"), glob(t, filepath.Join(root, "guest-sdk/c"), "*.h")...), sources...) {
+	fmt.Fprintf(digest, "%q\n", versions)
+	inputs := append([]string{clangFlags(root)}, glob(t, dir, "*.h")...)
+	inputs = append(inputs, glob(t, filepath.Join(root, "guest-sdk/c"), "*.h")...)
+	for _, path := range append(inputs, sources...) {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -46,14 +48,9 @@ func GuestC(t testing.TB, dir string) []byte {
 	return module
 }
 
-// clangFlags are those that chhost.h gives, and all warnings as errors.
-// .ci/steps has them too.
-func clangFlags() []string {
-	return []string{
-		"--target=wasm32", "-ffreestanding", "-nostdlib", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-		"-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-Wl,--stack-first",
-	}
-}
+// clangFlags is the file of those that chhost.h gives, and of all warnings as
+// errors, which clang reads itself. .ci/steps uses it too.
+func clangFlags(root string) string { return filepath.Join(root, "testdata/plugins/clang.flags") }
 
 // clangVersions is what the compiler and the linker say of themselves.
 func clangVersions(t testing.TB) string {
@@ -101,7 +98,7 @@ func compileC(t testing.TB, root string, sources []string, output string) {
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, filepath.Base(output))
-	args := append(clangFlags(), "-I", filepath.Join(root, "guest-sdk/c"), "-o", built)
+	args := []string{"@" + clangFlags(root), "-I", filepath.Join(root, "guest-sdk/c"), "-o", built}
 	clang := exec.CommandContext(t.Context(), "clang", append(args, sources...)...)
 	if text, err := clang.CombinedOutput(); err != nil {
 		t.Fatalf("clang: %v\n%s", err, text)
