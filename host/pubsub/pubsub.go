@@ -1,22 +1,3 @@
-// Package pubsub delivers broadcasts to a topic's subscribers here and,
-// through an [Adapter], on other nodes.
-//
-// There is one [PubSub] in a node. Topics are pairs of a namespace and a name,
-// never joined into one string, so that the topics of two tenants cannot meet.
-//
-// # Order
-//
-// The broadcasts that one goroutine sends to one topic reach each subscriber in
-// the order in which they were sent: [PubSub.Broadcast] returns after every
-// local subscriber has been called. Nothing is promised between senders.
-// Delivery is at most once.
-//
-// # Writing an adapter
-//
-// An adapter carries broadcasts between nodes over something that exists
-// already, such as a message broker. It implements two methods, see [Adapter];
-// the in-process PubSub needs none. Local delivery, subscriptions and order
-// within the node stay here.
 package pubsub
 
 import (
@@ -45,20 +26,6 @@ type Subscriber interface {
 	Deliver(b *phx.Broadcast, from Subscriber)
 }
 
-// Adapter carries broadcasts to and from the other nodes.
-type Adapter interface {
-	// Run keeps the link to the other nodes until ctx is done and calls deliver
-	// for every broadcast that another node published, in the order in which
-	// that node published them to that topic. It never delivers what this node
-	// published. It returns nil after ctx is done; it handles a broken link by
-	// itself.
-	Run(ctx context.Context, deliver func(Topic, *phx.Broadcast)) error
-	// Publish sends b to the other nodes. It must not block: while the link is
-	// down or full it returns an error. It may be called from several goroutines
-	// at once, also before and after Run.
-	Publish(t Topic, b *phx.Broadcast) error
-}
-
 // shards bounds the contention between topics; a power of two.
 const shards = 64
 
@@ -69,6 +36,7 @@ const fanOutPart = 512
 // PubSub delivers broadcasts. It is safe for concurrent use.
 type PubSub struct {
 	adapter Adapter
+	traffic traffic
 	seed    maphash.Seed
 	shards  [shards]shard
 }
@@ -104,13 +72,14 @@ func New(adapter Adapter) *PubSub {
 }
 
 // Run keeps the adapter running until ctx is done. Without an adapter it only
-// waits for that.
+// waits for that. An error means that this node is alone from then on: it is the
+// adapter's, or [ErrEnded].
 func (p *PubSub) Run(ctx context.Context) error {
 	if p.adapter == nil {
 		<-ctx.Done()
 		return nil
 	}
-	return p.adapter.Run(ctx, func(t Topic, b *phx.Broadcast) { p.local(t, nil, nil, b) })
+	return p.link(ctx)
 }
 
 // Subscribe delivers the broadcasts of t to s until the returned function is
@@ -176,13 +145,6 @@ func (p *PubSub) Subscribers(t Topic) int {
 		return len(subs.list)
 	}
 	return 0
-}
-
-func (p *PubSub) publish(t Topic, b *phx.Broadcast) error {
-	if p.adapter == nil {
-		return nil
-	}
-	return p.adapter.Publish(t, b)
 }
 
 func (p *PubSub) local(t Topic, from, except Subscriber, b *phx.Broadcast) {

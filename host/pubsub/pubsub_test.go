@@ -3,6 +3,7 @@ package pubsub_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
@@ -314,5 +315,55 @@ func TestRunWithoutAnAdapterWaits(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Run says when an adapter gave up without a word: the node would be alone, and
+// nobody would know.
+func TestAnAdapterThatEndsIsNoticed(t *testing.T) {
+	p := pubsub.New(ending{})
+	if err := p.Run(t.Context()); !errors.Is(err, pubsub.ErrEnded) {
+		t.Errorf("Run returned %v, want ErrEnded", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Run(ctx); err != nil {
+		t.Errorf("Run returned %v after its context, want nil", err)
+	}
+}
+
+// ending is an adapter that does not stay and delivers one broadcast.
+type ending struct{}
+
+func (ending) Publish(_ pubsub.Topic, b *phx.Broadcast) error {
+	switch b.Event() {
+	case "full":
+		return fmt.Errorf("a queue: %w", pubsub.ErrFull)
+	case "down":
+		return fmt.Errorf("a wire: %w", pubsub.ErrDown)
+	case "large":
+		return pubsub.ErrTooLarge
+	}
+	return nil
+}
+
+func (ending) Run(_ context.Context, deliver func(pubsub.Topic, *phx.Broadcast)) error {
+	deliver(lobby, message("one"))
+	return nil
+}
+
+func TestTraffic(t *testing.T) {
+	p := pubsub.New(ending{})
+	for _, event := range []string{"a", "full", "down", "large", "full", "b"} {
+		_ = p.Broadcast(lobby, nil, message(event))
+	}
+	_ = p.Run(t.Context())
+	if got, want := p.Traffic(), (pubsub.Traffic{Sent: 2, Refused: 4, Full: 2, Down: 1, Received: 1}); got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
+	alone := pubsub.New(nil)
+	_ = alone.Broadcast(lobby, nil, message("a"))
+	if got := alone.Traffic(); got != (pubsub.Traffic{}) {
+		t.Errorf("without an adapter: counted %+v", got)
 	}
 }
