@@ -119,6 +119,7 @@ var goroutines = map[string]start{
 	"host/hosttest":            {1, "the cleanup of the test that started the server: Shutdown, then it waits for Run"},
 	"host/phx/phxclient":       {5, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
+	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
 	"host/transport/websocket": {3, "Transport.Shutdown waits for every reader and writer; the AfterFunc is its own deadline, stopped before it returns"},
 }
 
