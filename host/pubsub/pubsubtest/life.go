@@ -59,10 +59,10 @@ func (s *suite) slowSubscriber() {
 	}
 }
 
-// endIsFinal ends a node while others send to it. A late call of deliver is seen
-// when it comes; that of another goroutine has come by the end of the test, for
-// which the rest of the suite's nodes are ended too.
+// endIsFinal ends a node while another one sends to it. Who could call deliver
+// later is a goroutine that is left, so the last of them is waited for.
 func (s *suite) endIsFinal() {
+	before := goroutines()
 	a, b := s.join(), s.join()
 	s.connect(a, b)
 	stop := make(chan struct{})
@@ -84,17 +84,13 @@ func (s *suite) endIsFinal() {
 	a.end()
 	close(stop)
 	s.within("Publish, which must not block,", func() { <-ended })
-	s.settle()
+	s.noneLeft(before, "after the end of Run")
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.late > 0 {
 		s.Errorf("deliver was called %d times after Run had returned", b.late)
 	}
 }
-
-// settle gives goroutines that should not be there time to show themselves. How
-// much it is does not matter to adapters that keep the contract.
-func (s *suite) settle() { time.Sleep(min(20*time.Millisecond, s.patience)) }
 
 func (s *suite) flush() {
 	for _, size := range []int{0, 16 << 10} {
@@ -346,21 +342,9 @@ func (s *suite) laterVersions() {
 
 func (s *suite) leak() {
 	before := goroutines()
-	check := func(when string) {
-		s.Helper()
-		var left []string
-		for end := time.Now().Add(s.patience); ; time.Sleep(time.Millisecond) {
-			if left = started(before); len(left) == 0 {
-				return
-			}
-			if time.Now().After(end) {
-				s.Fatalf("%s %d goroutines are there that were not before:\n\n%s", when, len(left), strings.Join(left, "\n\n"))
-			}
-		}
-	}
 	adapter := s.link.Join()
 	_ = adapter.Publish(lobby(), message("before Run"))
-	check("before Run has begun")
+	s.noneLeft(before, "before Run has begun")
 	a := &node{s: s, adapter: adapter}
 	a.start(func(ctx context.Context) error { return a.adapter.Run(ctx, a.deliver) })
 	nodes := []*node{a, s.join()}
@@ -376,7 +360,5 @@ func (s *suite) leak() {
 	for _, n := range nodes {
 		n.end()
 	}
-	check("after the end of Run")
-	s.link.Cut()
-	s.link.Mend()
+	s.noneLeft(before, "after the end of Run")
 }

@@ -132,7 +132,7 @@ func (n *node) end() {
 	n.s.Helper()
 	n.cancel()
 	n.open()
-	timer := time.NewTimer(max(n.s.patience, pubsub.EndWithin))
+	timer := time.NewTimer(n.s.patience) // more than EndWithin, for slow machines
 	defer timer.Stop()
 	select {
 	case <-n.ended:
@@ -316,13 +316,21 @@ func goroutines() map[string]string {
 	return stacks
 }
 
-// started lists those of now that are not in before.
-func started(before map[string]string) []string {
-	var stacks []string
-	for number, stack := range goroutines() {
-		if _, ok := before[number]; !ok {
-			stacks = append(stacks, stack)
+// noneLeft waits until all goroutines have ended that were not there before.
+func (s *suite) noneLeft(before map[string]string, when string) {
+	s.Helper()
+	for end := time.Now().Add(s.patience); ; time.Sleep(time.Millisecond) {
+		var left []string
+		for number, stack := range goroutines() {
+			if _, ok := before[number]; !ok {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			s.Fatalf("%s %d goroutines are there that were not before:\n\n%s", when, len(left), strings.Join(left, "\n\n"))
 		}
 	}
-	return stacks
 }
