@@ -73,7 +73,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "host", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
-	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/wasm", ""},
+	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
 
 // sideways lists the arrows between two rooms of one level.
@@ -116,7 +116,7 @@ var goroutines = map[string]start{
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"host":                     {6, "Host.Run: the loops of the transport, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {3, "Env.Wait: counts every turn of a channel and waits for them; one AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
-	"host/hosttest":            {1, "the cleanup of the test that started the server: Shutdown, then it waits for Run"},
+	"host/hosttest":            {1, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run"},
 	"host/phx/phxclient":       {5, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
 	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},

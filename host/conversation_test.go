@@ -83,8 +83,8 @@ func TestConversations(t *testing.T) {
 						t.Run(version+"/"+d.Title, func(t *testing.T) {
 							cfg, clock := cfg, file.Clock()
 							cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
-							server := hosttest.Start(t, cfg)
-							target := conversation.Target{URL: server.Socket, Clock: clock, Busy: server.Busy}
+							target := serve(t, cfg, file.Nodes)
+							target.Clock = clock
 							if err := d.Run(t.Context(), target, version); err != nil {
 								t.Errorf("%s: %v", path, err)
 							}
@@ -94,6 +94,23 @@ func TestConversations(t *testing.T) {
 			})
 		}
 	}
+}
+
+// serve starts the server of a dialogue, with that many nodes.
+func serve(t *testing.T, cfg host.Config, nodes int) conversation.Target {
+	t.Helper()
+	if nodes == 1 {
+		server := hosttest.Start(t, cfg)
+		return conversation.Target{URL: server.Socket, Busy: server.Busy}
+	}
+	c := hosttest.StartCluster(t, nodes, cfg)
+	return conversation.Target{Busy: c.Busy, Cluster: &conversation.Cluster{
+		URL:   func(node int) string { return c.Node(node).Socket },
+		Stop:  func(node int) { c.Stop(t, node) },
+		Start: func(node int) { c.Start(t, node) },
+		Cut:   c.Link.Cut,
+		Mend:  c.Link.Mend,
+	}}
 }
 
 func hostConfig(t *testing.T, file *conversation.File, kind string) host.Config {

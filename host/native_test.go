@@ -21,7 +21,7 @@ func natives() map[string]channel.Handler {
 	return map[string]channel.Handler{
 		"food": nativeFood(), "rooms": nativeRooms(), "chat": nativeChat(), "slow": nativeSlow(),
 		"misbehaves": nativeMisbehaves(), "deaf": nativeDeaf(), "echo": nativeEcho(),
-		"relay": channeltest.Relay("relay@1"), "ring": nativeRing(), "greedy": nativeGreedy(),
+		"relay": channeltest.Relay("relay@1"), "ring": nativeRing(), "greedy": nativeGreedy(), "volley": nativeVolley(),
 	}
 }
 
@@ -321,6 +321,21 @@ func nativeRing() channel.Handler {
 		HandleInFunc: func(_ context.Context, ev *event) (result, error) { return do(channel.Subscribe("ring:0"), tell(ev)) },
 		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
 			return do(channel.Push(ev.Event, ev.Payload), tell(ev))
+		},
+	}.Handler()
+}
+
+func nativeVolley() channel.Handler {
+	// court is that of the side that the topic ends with, or the one opposite.
+	court := func(ev *event, opposite byte) string { return "court:" + string(ev.Topic[len(ev.Topic)-1]^opposite) }
+	return channel.Funcs{
+		Name:     "volley",
+		JoinFunc: func(context.Context, *event) (result, error) { return do() },
+		HandleInFunc: func(_ context.Context, ev *event) (result, error) {
+			return do(channel.Subscribe(court(ev, 0)), channel.BroadcastTo(court(ev, 3), ev.Event, ev.Payload))
+		},
+		HandleInfoFunc: func(_ context.Context, ev *event) (result, error) {
+			return do(channel.Push(ev.Event, ev.Payload), channel.BroadcastTo(court(ev, 3), ev.Event, ev.Payload))
 		},
 	}.Handler()
 }

@@ -23,6 +23,9 @@ type Server struct {
 	URL string
 	// Socket is where clients connect, such as "ws://127.0.0.1:40123/socket".
 	Socket string
+
+	ended chan struct{}
+	err   error // of Run; to be read after ended
 }
 
 // Start runs a host on a free port of 127.0.0.1 until the test ends, and fails
@@ -46,25 +49,34 @@ func Start(t testing.TB, cfg host.Config) *Server {
 		_ = l.Close()
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(context.Background()) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := h.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		// A test that ends at once may shut the host down before it began to run.
-		if err := <-ended; err != nil && !errors.Is(err, host.ErrRan) {
-			t.Errorf("run: %v", err)
-		}
-	})
 	mount := cfg.Mount
 	if mount == "" {
 		mount = host.DefaultMount
 	}
 	// Connections wait in the listener's backlog until Run takes them.
-	return &Server{Host: h, URL: "http://" + l.Addr().String(), Socket: "ws://" + l.Addr().String() + mount}
+	s := &Server{Host: h, URL: "http://" + l.Addr().String(), Socket: "ws://" + l.Addr().String() + mount, ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		s.err = h.Run(context.Background())
+	}()
+	t.Cleanup(func() { s.Stop(t) })
+	return s
+}
+
+// Stop shuts the host down and waits for its end, which has to be a clean one.
+// It may be called again.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	<-s.ended
+	// A test that ends at once may shut the host down before it began to run.
+	if s.err != nil && !errors.Is(s.err, host.ErrRan) {
+		t.Errorf("run: %v", s.err)
+	}
 }
 
 // Connect returns a client of the server that is closed when the test ends.

@@ -17,6 +17,7 @@ import (
 // client is one of a dialogue's.
 type client struct {
 	name    string
+	node    int
 	conn    *phxclient.Conn
 	waiting []phx.Frame // received before the dialogue has come to them
 	topics  []string    // that it has sent something to

@@ -248,6 +248,17 @@ func TestParseNamesTheLine(t *testing.T) {
 		"== it\nv2> %{xx*1048577}":              "line 2: %{xx*1048577} is more than 2 MiB",
 		"== it\nv2> %{x*99999999999999999999}":  "is more than 2 MiB",
 		"== it\nv2> y%{x*2000000}%{x*200000}":   "is more than 2 MiB",
+		"nodes 0":                               "line 1: \"0\" is not a number of nodes",
+		"nodes 10":                              "line 1",
+		"nodes two":                             "line 1",
+		"== it\na@2 close":                      "line 2: there is no node 2",
+		"nodes 2\n== it\na@3 v2> x":             "line 3: there is no node 3",
+		"nodes 2\n== it\nnode 3 stop":           "line 3: there is no node 3",
+		"nodes 2\n== it\nnode 2 rests":          "line 3: expected a> FRAME",
+		"nodes 2\n== it\nnode 0 stop":           "line 3: expected a> FRAME",
+		"nodes 2\n== it\na@0 close":             "line 3: expected a> FRAME",
+		"== it\nlink cut":                       "line 2: this is about several nodes",
+		"== it\nv1 node 1 stop":                 "line 2: this is about several nodes",
 	} {
 		if _, err := conversation.Parse(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: err = %v, want one that says %q", text, err, want)
@@ -256,6 +267,9 @@ func TestParseNamesTheLine(t *testing.T) {
 	f := parse(t, "# comment\nserve a:* food\nnow 2015-03-24T09:21:40.003Z\nchannels 3\n"+joined+"v1 at 5s\nv2 at 4s\nat 5s\nv2> %{*7}%{}*2}%{[*2}")
 	if len(f.Routes) != 1 || f.Routes[0] != (conversation.Route{Pattern: "a:*", Plugin: "food"}) || f.Now.UnixMilli() != 1427188900003 || f.Channels != 3 {
 		t.Errorf("%+v", f)
+	}
+	if f.Nodes != 1 || parse(t, "nodes 9\n"+joined+"a@9 close\nv2 link cut\nlink mend\nnode 9 stop\nv1 node 9 start").Nodes != 9 {
+		t.Errorf("%d nodes", f.Nodes)
 	}
 	if got := f.Clock().Now(); !got.Equal(f.Now) {
 		t.Errorf("the clock shows %v", got)

@@ -15,6 +15,7 @@
 //	serve PATTERN PLUGIN   routes topics to a plugin
 //	now TIME               what the clock shows when a dialogue begins (RFC 3339)
 //	channels N             how many topics a client may join
+//	nodes N                how many nodes the server has, 1 to 9
 //
 // In a dialogue, a letter names a client, which connects when it is named first:
 //
@@ -24,6 +25,19 @@
 //	a closed CODE    the server closes a's connection with that code
 //	at 5s            moves the clock: so much time has passed since the beginning
 //	v1 LINE, v2 LINE the line holds for that version of the protocol only
+//
+// Where the server has several nodes, b@2 is the client b at the second one. A
+// client stays where it connected, so the number need only stand where it is named
+// first; without one it connects to the first node.
+//
+//	b@2> FRAME       b sends the frame, to node 2
+//	b@2 v2b> BASE64  the same for a raw line, see below
+//	link cut         the link between the nodes breaks
+//	link mend        it is there again
+//	node 2 stop      node 2 shuts down, which closes its clients
+//	node 2 start     it starts anew; who was connected to it has to connect again
+//
+// These lines wait until what was sent before is done, on all nodes.
 //
 // Frames are written as version 2 of the protocol has them,
 // [join_ref,ref,topic,event,payload]; for version 1 they are rendered with
@@ -65,7 +79,9 @@ type File struct {
 	// day, see [File.Clock].
 	Now time.Time
 	// Channels is how many topics a client may join, or 0 for the server's default.
-	Channels  int
+	Channels int
+	// Nodes is how many nodes the server has, at least 1.
+	Nodes     int
 	Dialogues []Dialogue
 }
 
@@ -96,7 +112,7 @@ func Parse(r io.Reader) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{}
+	f := &File{Nodes: 1}
 	for i, line := range strings.Split(string(data), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -130,6 +146,9 @@ func (f *File) parseLine(n int, line string) error {
 		return err
 	}
 	s.line = n
+	if err := f.checkNode(s); err != nil {
+		return err
+	}
 	d := &f.Dialogues[len(f.Dialogues)-1]
 	if s.kind == stepAt {
 		for _, before := range d.steps {
@@ -139,6 +158,17 @@ func (f *File) parseLine(n int, line string) error {
 		}
 	}
 	d.steps = append(d.steps, s)
+	return nil
+}
+
+// checkNode tells whether the server has what the step is about.
+func (f *File) checkNode(s step) error {
+	if s.node > f.Nodes {
+		return fmt.Errorf("there is no node %d: before the first dialogue a line says how many there are, such as nodes %d", s.node, s.node)
+	}
+	if s.kind >= stepCut && f.Nodes < 2 {
+		return errors.New("this is about several nodes: before the first dialogue a line says how many there are, such as nodes 2")
+	}
 	return nil
 }
 
@@ -155,8 +185,12 @@ func (f *File) parseSetting(line string) (err error) {
 		if f.Channels, err = strconv.Atoi(words[1]); err != nil || f.Channels < 1 {
 			return fmt.Errorf("%q is not a number of channels", words[1])
 		}
+	case len(words) == 2 && words[0] == "nodes":
+		if f.Nodes, err = strconv.Atoi(words[1]); err != nil || f.Nodes < 1 || f.Nodes > 9 {
+			return fmt.Errorf("%q is not a number of nodes, 1 to 9", words[1])
+		}
 	default:
-		return fmt.Errorf("expected serve PATTERN PLUGIN, now TIME, channels N or == TITLE, not %q", shown(line))
+		return fmt.Errorf("expected serve PATTERN PLUGIN, now TIME, channels N, nodes N or == TITLE, not %q", shown(line))
 	}
 	return nil
 }

@@ -34,6 +34,23 @@ type Target struct {
 	Busy func() bool
 	// Patience is how long a frame may take to arrive. Default [Patience].
 	Patience time.Duration
+	// Cluster is the server if it has several nodes. Then URL is not used, and Busy
+	// is about all nodes and what is on its way between them. Without it, clients of
+	// all nodes are those of URL.
+	Cluster *Cluster
+}
+
+// Cluster is what a dialogue does with the nodes of a server, which are numbered
+// from 1. All fields are needed.
+type Cluster struct {
+	// URL is where clients of a node connect; another one after it was started
+	// anew.
+	URL func(node int) string
+	// Stop and Start end a node and start it anew. They return when that is done.
+	Stop, Start func(node int)
+	// Cut and Mend break the link between the nodes and repair it. They return
+	// when every node has noticed.
+	Cut, Mend func()
 }
 
 // patient is ctx for as long as a frame may take.
@@ -75,7 +92,7 @@ type run struct {
 	version string
 	begin   time.Time
 	clients map[string]*client
-	moved   int // lines "at" so far
+	moved   int // rounds of heartbeats so far
 }
 
 func (r *run) abort() {
@@ -84,27 +101,40 @@ func (r *run) abort() {
 	}
 }
 
-func (r *run) client(ctx context.Context, name string) (*client, error) {
+// client is the one of a name, which connects when it is named first: to the
+// given node, or to the first one if that is 0.
+func (r *run) client(ctx context.Context, name string, node int) (*client, error) {
 	if c := r.clients[name]; c != nil {
+		if node != 0 && node != c.node {
+			return nil, fmt.Errorf("%s is connected to node %d, and stays there until it is closed", name, c.node)
+		}
 		return c, nil
 	}
+	node = max(node, 1)
+	url := r.target.URL
+	if r.target.Cluster != nil {
+		url = r.target.Cluster.URL(node)
+	}
 	vsn := map[string]string{"v1": "1.0.0", "v2": "2.0.0"}[r.version]
-	conn, err := phxclient.Dial(ctx, r.target.URL, phxclient.Options{Version: vsn, MaxFrame: 2 * maxLine})
+	conn, err := phxclient.Dial(ctx, url, phxclient.Options{Version: vsn, MaxFrame: 2 * maxLine})
 	if err != nil {
 		return nil, fmt.Errorf("%s could not connect: %w", name, err)
 	}
-	c := &client{name: name, conn: conn}
+	c := &client{name: name, node: node, conn: conn}
 	r.clients[name] = c
 	return c, nil
 }
 
 func (r *run) step(ctx context.Context, s step) error {
-	if s.kind == stepAt {
+	switch {
+	case s.kind == stepAt:
 		return r.moveClock(ctx, s.at)
+	case s.kind >= stepCut:
+		return r.takeApart(ctx, s)
 	}
 	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
-	c, err := r.client(ctx, s.client)
+	c, err := r.client(ctx, s.client, s.node)
 	if err != nil {
 		return err
 	}
@@ -153,18 +183,55 @@ func (r *run) send(ctx context.Context, c *client, s step) error {
 var errNoClock = errors.New("the clock cannot be moved: the server was started without one that the dialogue knows")
 
 // moveClock moves the clock, after everything that was sent before has been
-// done. A server answers a heartbeat when it has read all that came before it.
+// done.
 func (r *run) moveClock(ctx context.Context, at time.Duration) error {
 	if r.target.Clock == nil {
 		return errNoClock
 	}
+	if err := r.allRead(ctx); err != nil {
+		return err
+	}
+	return r.target.Clock.Advance(ctx, r.begin.Add(at), r.target.Busy)
+}
+
+var errNoCluster = errors.New("the server was started as one node, which cannot be taken apart")
+
+// takeApart does something to a link or a node, after everything that was sent
+// before has been done.
+func (r *run) takeApart(ctx context.Context, s step) error {
+	nodes := r.target.Cluster
+	if nodes == nil {
+		return errNoCluster
+	}
+	if err := r.allRead(ctx); err != nil {
+		return err
+	}
+	if err := rest(ctx, r.target.Busy); err != nil {
+		return err
+	}
+	switch s.kind {
+	case stepCut:
+		nodes.Cut()
+	case stepMend:
+		nodes.Mend()
+	case stepStop:
+		nodes.Stop(s.node)
+	default:
+		nodes.Start(s.node)
+	}
+	return nil
+}
+
+// allRead waits until the server has read everything that was sent: it answers a
+// heartbeat when it has read all that came before it.
+func (r *run) allRead(ctx context.Context) error {
 	r.moved++
 	for _, name := range slices.Sorted(maps.Keys(r.clients)) {
 		if err := r.heartbeat(ctx, r.clients[name], fmt.Sprintf("at.%d", r.moved)); err != nil {
 			return fmt.Errorf("what %s had sent before was not read: %w", name, err)
 		}
 	}
-	return r.target.Clock.Advance(ctx, r.begin.Add(at), r.target.Busy)
+	return nil
 }
 
 // heartbeat waits for the answer to a heartbeat and keeps what comes before it.
@@ -201,11 +268,17 @@ func (r *run) control(topic, event, ref string) []json.RawMessage {
 // protocol itself to the socket and to every topic it has named: such an event
 // waits behind what the topic has still to do, is refused without asking the
 // handler, and so is answered next if there is nothing else. The second round
-// finds what the first one's end has let through from one client to another.
+// finds what the first one's end has let through from one client to another. What
+// goes from node to node must have come by then, since no probe goes behind it.
 func (r *run) quiet(ctx context.Context) error {
 	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
 	for round := range 2 {
+		if r.target.Cluster != nil {
+			if err := rest(ctx, r.target.Busy); err != nil {
+				return err
+			}
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.clients)) {
 			c := r.clients[name]
 			for i, topic := range append([]string{phx.TopicPhoenix}, c.topics...) {

@@ -22,12 +22,17 @@ const (
 	stepClose
 	stepClosed
 	stepAt
+	stepCut
+	stepMend
+	stepStop
+	stepStart
 )
 
 type step struct {
 	line    int
 	version string // "v1", "v2" or both if empty
 	client  string
+	node    int // that the client connects to, or that the step is about; 0: not said
 	kind    stepKind
 	frame   []json.RawMessage // join_ref, ref, topic, event, payload; nil if the step is raw
 	raw     phx.Frame
@@ -35,12 +40,20 @@ type step struct {
 	at      time.Duration
 }
 
-// What a step looks like: one of clients, a raw frame, and the clock's.
+// What a step looks like: one of clients, a raw frame, the clock's, and those of
+// several nodes.
 var (
-	stepForm = regexp.MustCompile(`^(?:(v[12]) )?([a-z])(?:([<>]) (.*)| (close)| closed ([0-9]{4}))$`)
-	rawForm  = regexp.MustCompile(`^(?:([a-z]) )?(v[12])(b?)([<>])(?: (.*))?$`)
+	stepForm = regexp.MustCompile(`^(?:(v[12]) )?([a-z])(?:@([1-9]))?(?:([<>]) (.*)| (close)| closed ([0-9]{4}))$`)
+	rawForm  = regexp.MustCompile(`^(?:([a-z])(?:@([1-9]))? )?(v[12])(b?)([<>])(?: (.*))?$`)
 	atForm   = regexp.MustCompile(`^(?:(v[12]) )?at (\S+)$`)
+	linkForm = regexp.MustCompile(`^(?:(v[12]) )?link (cut|mend)$`)
+	nodeForm = regexp.MustCompile(`^(?:(v[12]) )?node ([1-9]) (stop|start)$`)
 )
+
+// words are the last ones of the lines about links and nodes.
+func words() map[string]stepKind {
+	return map[string]stepKind{"cut": stepCut, "mend": stepMend, "stop": stepStop, "start": stepStart}
+}
 
 func parseStep(line string) (step, error) {
 	if m := atForm.FindStringSubmatch(line); m != nil {
@@ -50,31 +63,45 @@ func parseStep(line string) (step, error) {
 		}
 		return step{version: m[1], kind: stepAt, at: at}, nil
 	}
+	if m := linkForm.FindStringSubmatch(line); m != nil {
+		return step{version: m[1], kind: words()[m[2]]}, nil
+	}
+	if m := nodeForm.FindStringSubmatch(line); m != nil {
+		return step{version: m[1], kind: words()[m[3]], node: digit(m[2])}, nil
+	}
 	line, err := expand(line)
 	if err != nil {
 		return step{}, err
 	}
 	if m := rawForm.FindStringSubmatch(line); m != nil {
-		return parseRaw(m[1], m[2], m[3] != "", m[4], m[5])
+		s, err := parseRaw(m[1], m[3], m[4] != "", m[5], m[6])
+		s.node = digit(m[2])
+		return s, err
 	}
 	m := stepForm.FindStringSubmatch(line)
 	if m == nil {
-		return step{}, fmt.Errorf("expected a> FRAME, a< FRAME, a v2> RAW, a v2b> BASE64, a close, a closed CODE or at TIME, not %q", shown(line))
+		return step{}, fmt.Errorf("expected a> FRAME, a< FRAME, a v2> RAW, a v2b> BASE64, a close, a closed CODE, at TIME, link cut, link mend, node N stop or node N start, not %q", shown(line))
 	}
-	s := step{version: m[1], client: m[2]}
+	s := step{version: m[1], client: m[2], node: digit(m[3])}
 	switch {
-	case m[5] != "":
-		s.kind = stepClose
 	case m[6] != "":
+		s.kind = stepClose
+	case m[7] != "":
 		s.kind = stepClosed
-		s.code, _ = strconv.Atoi(m[6]) // four digits
+		s.code, _ = strconv.Atoi(m[7]) // four digits
 	default:
-		s.kind = direction(m[3])
-		if err := json.Unmarshal([]byte(m[4]), &s.frame); err != nil || len(s.frame) != 5 {
-			return step{}, fmt.Errorf("%q is not [join_ref,ref,topic,event,payload]", shown(m[4]))
+		s.kind = direction(m[4])
+		if err := json.Unmarshal([]byte(m[5]), &s.frame); err != nil || len(s.frame) != 5 {
+			return step{}, fmt.Errorf("%q is not [join_ref,ref,topic,event,payload]", shown(m[5]))
 		}
 	}
 	return s, nil
+}
+
+// digit is the number of a node, or 0 for no text.
+func digit(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
 }
 
 func direction(arrow string) stepKind {

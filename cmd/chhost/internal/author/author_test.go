@@ -260,6 +260,10 @@ func TestPlayKeepsNothing(t *testing.T) {
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
+	write("conversations/far.txt", "nodes 2\n== it\na@2> [\"1\",\"1\",\"t\",\"phx_join\",{}]\n")
+	if _, err := FindConversations(dir, nil); err == nil || !strings.Contains(err.Error(), "far.txt: nodes 2: here a conversation is played on one node") {
+		t.Errorf("a conversation of two nodes: err = %v", err)
+	}
 	if _, _, err := player.Play(canceled, conversations, &Module{Name: "echo", Binary: echo}); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: err = %v", err)
 	}

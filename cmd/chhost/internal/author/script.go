@@ -35,6 +35,9 @@ func parseScript(path string) (*script, error) {
 	if err != nil {
 		return nil, errors.New(place(path, err))
 	}
+	if file.Nodes > 1 {
+		return nil, fmt.Errorf("%s: nodes %d: here a conversation is played on one node; what is between nodes belongs to the host, and its tests play several", path, file.Nodes)
+	}
 	return &script{path, file}, nil
 }
 
