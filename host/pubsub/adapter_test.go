@@ -28,15 +28,14 @@ var errCut = errors.New("the wire is cut")
 
 func (b *breakable) connect(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
+		b.mu.Lock() // also while it dials, so that cut finds the connection
+		defer b.mu.Unlock()
+		if b.down {
+			return nil, errCut
+		}
 		conn, err := dial(ctx)
 		if err != nil {
 			return nil, err
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.down {
-			_ = conn.Close()
-			return nil, errCut
 		}
 		b.conns = append(b.conns, conn)
 		return conn, nil
