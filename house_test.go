@@ -117,7 +117,7 @@ var goroutines = map[string]start{
 	"host":                     {6, "Host.Run: the loops of the transport, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {3, "Env.Wait: counts every turn of a channel and waits for them; one AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":            {1, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run"},
-	"host/phx/phxclient":       {5, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
+	"host/phx/phxclient":       {6, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
 	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
 	"host/transport/websocket": {3, "Transport.Shutdown waits for every reader and writer; the AfterFunc is its own deadline, stopped before it returns"},
