@@ -72,6 +72,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "host", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
+	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
@@ -95,6 +96,8 @@ var quarantine = map[string]string{
 	"github.com/gorilla/websocket":  "host/phx/phxclient host/transport/websocket",
 	"github.com/urfave/cli":         "cmd/chhost",
 	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
+
+	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 }
 
 // testModules may be imported by every package's tests.
@@ -114,6 +117,7 @@ var goroutines = map[string]start{
 
 	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
+	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                     {6, "Host.Run: the loops of the transport, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {3, "Env.Wait: counts every turn of a channel and waits for them; one AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":            {1, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run"},

@@ -61,7 +61,7 @@ func version() string {
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
-	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand()}
+	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand(), loadCommand()}
 	for _, command := range commands {
 		// A value that a flag does not take; the library would print all of the help.
 		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return &usageError{c.Command.Name, err.Error()} }

@@ -1,0 +1,160 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// churn lets each connection leave its topic and join it; or opens connections,
+// joins and closes them.
+type churn struct {
+	r      *run
+	closed []byte // the event phx_close
+	phase  atomic.Int32
+	count  atomic.Int64
+	target int64 // 0 is none
+	done   chan struct{}
+	cycles *latencies
+}
+
+func newChurn(r *run) *churn {
+	return &churn{r: r, closed: eventIn("phx_close"), target: int64(r.cfg.Count), done: make(chan struct{}, 1), cycles: newLatencies()}
+}
+
+// take goes on where a connection is: the answer to a leave is followed by the
+// join, and that one's by the next leave. The channel's phx_close comes between.
+func (c *churn) take(m *member, s sort, data []byte) bool {
+	if c.r.cfg.Reconnect || s != sortReply && s != sortJoined {
+		return false
+	}
+	if s == sortJoined && hasEvent(data, c.closed) {
+		return true
+	}
+	if !isOK(data) {
+		m.waits.Store(0)
+		m.conn.Abort() // neither outside nor inside
+		return false
+	}
+	if s == sortReply {
+		c.r.send(m, m.join, true)
+		return true
+	}
+	c.note(m.n, c.r.now()-m.cycle.Load())
+	if phase(c.phase.Load()) == phaseOver {
+		m.waits.Store(0)
+	} else {
+		c.begin(m)
+	}
+	return true
+}
+
+func (c *churn) begin(m *member) {
+	m.cycle.Store(c.r.now())
+	c.r.send(m, m.leave, true)
+}
+
+// note counts a cycle.
+func (c *churn) note(n int, took int64) {
+	if phase(c.phase.Load()) != phaseMeasure {
+		return
+	}
+	count := c.count.Add(1)
+	if c.target > 0 && count > c.target {
+		return
+	}
+	c.cycles.note(n, time.Duration(took))
+	if count == c.target {
+		c.over()
+	}
+}
+
+// over ends the load.
+func (c *churn) over() {
+	select {
+	case c.done <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+func (c *churn) play(ctx context.Context) error {
+	c.phase.Store(int32(phaseWarmup))
+	var working sync.WaitGroup
+	defer working.Wait()
+	bounded, cancel := context.WithCancel(ctx)
+	defer cancel()
+	what := "leave+join"
+	if c.r.cfg.Reconnect {
+		what = "connect+join+close"
+		var failed atomic.Int64
+		for n := range c.r.cfg.Conns {
+			working.Go(func() { c.reconnect(bounded, n, &failed) })
+		}
+	}
+	for _, m := range c.r.all() {
+		if !c.r.cfg.Reconnect {
+			m.join, m.leave = c.r.frames.joinOf(m.n), c.r.frames.leaveOf(m.n)
+			c.begin(m)
+		}
+	}
+	if c.r.cfg.Warmup > 0 && !c.r.wait(ctx, c.r.cfg.Warmup, c.done) {
+		return nil
+	}
+	before := c.r.usage()
+	c.phase.Store(int32(phaseMeasure))
+	duration := c.r.cfg.Duration
+	if c.target > 0 {
+		duration = -1
+	}
+	c.r.wait(ctx, duration, c.done)
+	c.phase.Store(int32(phaseOver))
+	count := c.count.Load()
+	if c.target > 0 {
+		count = min(count, c.target)
+	}
+	c.r.report.Measured = stage(what, count, before, c.r.usage(), c.cycles.summary())
+	return nil
+}
+
+// reconnect opens connections with the number n, one after the other, until the
+// load is over or too much fails.
+func (c *churn) reconnect(ctx context.Context, n int, failed *atomic.Int64) {
+	r := c.r
+	for ctx.Err() == nil && phase(c.phase.Load()) != phaseOver {
+		begin := r.now()
+		m, err := r.open(ctx, n)
+		if err == nil {
+			err = r.shut(m)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			c.note(n, r.now()-begin)
+			continue
+		}
+		r.faults.add(err.Error(), 1)
+		if n := failed.Add(1); n >= tooMany && n > c.count.Load() {
+			c.over()
+			return
+		}
+	}
+}
+
+// shut closes a connection and waits until the server has closed it too.
+func (r *run) shut(m *member) error {
+	deadline := time.Now().Add(r.cfg.Timeout)
+	_ = m.conn.SetDeadline(deadline) // fails only if it has ended
+	m.conn.BeginClose(1000)
+	for {
+		if _, err := m.conn.Receive(); err != nil {
+			break
+		}
+	}
+	if time.Now().After(deadline) {
+		return fmt.Errorf("close: no answer within %v", r.cfg.Timeout)
+	}
+	return nil
+}

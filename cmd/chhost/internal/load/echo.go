@@ -1,0 +1,175 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// phase is what a load is doing after its ramp.
+type phase int32
+
+const (
+	phaseTrial phase = iota
+	phaseWarmup
+	phaseMeasure
+	phaseOver
+)
+
+// tries is how long a reply may come after a push or a broadcast of the same
+// event, in a trial: it is the reply then that answers.
+const tries = 250 * time.Millisecond
+
+// echo lets each connection push an event, wait for the answer, and push the
+// next.
+type echo struct {
+	r       *run
+	event   []byte // as it stands in a frame, between commas
+	phase   atomic.Int32
+	answer  atomic.Int32  // the sort that answers, once that is known
+	seen    chan sort     // in the trial: what came to the first
+	failed  chan struct{} // and that it was no good
+	count   atomic.Int64
+	target  int64 // 0 is none
+	done    chan struct{}
+	answers *latencies
+}
+
+func newEcho(r *run) *echo {
+	return &echo{
+		r: r, event: eventIn(r.cfg.Event), seen: make(chan sort, 16), failed: make(chan struct{}, 1),
+		target: int64(r.cfg.Count), done: make(chan struct{}, 1), answers: newLatencies(),
+	}
+}
+
+// eventIn is the event as it stands in a frame.
+func eventIn(event string) []byte { return []byte("," + quote(event) + ",") }
+
+func (e *echo) take(m *member, s sort, data []byte) bool {
+	if s != sortReply && (s != sortPush && s != sortBroadcast || !hasEvent(data, e.event)) {
+		return false
+	}
+	now, good := phase(e.phase.Load()), s != sortReply || isOK(data)
+	if now == phaseTrial {
+		e.tried(m, s, good)
+		return good
+	}
+	if !good {
+		e.next(m, now)
+		return false
+	}
+	if int32(s) != e.answer.Load() {
+		return s == sortReply // a good reply that is not needed is no error
+	}
+	if since := m.waits.Load(); since != 0 && now == phaseMeasure {
+		took := time.Duration(e.r.now() - since)
+		if n := e.count.Add(1); e.target == 0 || n <= e.target {
+			e.answers.note(m.n, took)
+			if n == e.target {
+				e.done <- struct{}{}
+			}
+		}
+	}
+	e.next(m, now)
+	return true
+}
+
+// next sends a member's next push, if there is to be one.
+func (e *echo) next(m *member, now phase) {
+	if now == phaseOver {
+		m.waits.Store(0)
+		return
+	}
+	e.r.send(m, m.push, true)
+}
+
+func (e *echo) play(ctx context.Context) error {
+	if err := e.try(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	e.phase.Store(int32(phaseWarmup))
+	for _, m := range e.r.all() {
+		e.r.send(m, m.push, true)
+	}
+	if e.r.cfg.Warmup > 0 && !e.r.wait(ctx, e.r.cfg.Warmup, nil) {
+		return nil
+	}
+	before := e.r.usage()
+	e.phase.Store(int32(phaseMeasure))
+	duration := e.r.cfg.Duration
+	if e.target > 0 {
+		duration = -1
+	}
+	e.r.wait(ctx, duration, e.done)
+	e.phase.Store(int32(phaseOver))
+	count := e.count.Load()
+	if e.target > 0 {
+		count = min(count, e.target)
+	}
+	e.r.report.Measured = stage("echo", count, before, e.r.usage(), e.answers.summary())
+	return nil
+}
+
+// try finds out how the event is answered.
+func (e *echo) try(ctx context.Context) error {
+	cfg := e.r.cfg
+	by := map[string]sort{AnswerReply: sortReply, AnswerPush: sortPush, AnswerBroadcast: sortBroadcast}[cfg.Answer]
+	if by == sortOther {
+		m := e.r.all()[0]
+		e.r.send(m, m.push, false)
+		var ok bool
+		for by, ok = e.hear(ctx, cfg.Timeout); ok && by != sortReply; {
+			var more sort
+			more, ok = e.hear(ctx, tries)
+			by = max(by, more)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case by == sortOther:
+		return e.unanswered()
+	case by == sortBroadcast && e.r.frames.one && cfg.Conns > 1:
+		return fmt.Errorf("%s is broadcast to all %d connections, so nobody can tell whose echo it is: measure that with fanout, or choose an --event that is not broadcast, or a --topic with %s in it", cfg.Event, cfg.Conns, numberMark)
+	}
+	e.answer.Store(int32(by))
+	e.r.report.AnsweredBy = map[sort]string{sortReply: AnswerReply, sortPush: AnswerPush, sortBroadcast: AnswerBroadcast}[by]
+	return nil
+}
+
+// tried tells what came in the trial.
+func (e *echo) tried(m *member, s sort, good bool) {
+	switch {
+	case m.n != 0:
+	case !good:
+		e.failed <- struct{}{}
+	default:
+		select {
+		case e.seen <- s:
+		default: // so much is enough
+		}
+	}
+}
+
+// hear waits for an answer in the trial.
+func (e *echo) hear(ctx context.Context, patience time.Duration) (sort, bool) {
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	select {
+	case s := <-e.seen:
+		return s, true
+	case <-over.C:
+	case <-e.failed:
+	case <-ctx.Done():
+	}
+	return sortOther, false
+}
+
+func (e *echo) unanswered() error {
+	cfg := e.r.cfg
+	for kind := range e.r.faults.all() {
+		return fmt.Errorf("the first %s was not answered as an echo is (%s): choose another --event or --payload", cfg.Event, kind)
+	}
+	return fmt.Errorf("nothing answered the first %s within %v: choose an --event that the channel replies to, or pushes or broadcasts back", cfg.Event, cfg.Timeout)
+}
