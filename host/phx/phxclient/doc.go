@@ -7,7 +7,10 @@
 // connection: [Client.Join] gives a [Channel], [Channel.Push] waits for the
 // reply, [Channel.Receive] returns the channel's messages, heartbeats are sent.
 //
-// Neither reconnects, nor rejoins a channel that crashed: a test has to see
+// A [LeanConn] is for load, where one process holds tens of thousands: the caller
+// reads in a goroutine of its own, and sends what was built before.
+//
+// None of them reconnects, nor rejoins a channel that crashed: a test has to see
 // what happened, and a load generator has to count it. Connect and join again.
 //
 // # Order and queues
