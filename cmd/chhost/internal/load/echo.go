@@ -143,7 +143,10 @@ func (e *echo) tried(m *member, s sort, good bool) {
 	switch {
 	case m.n != 0:
 	case !good:
-		e.failed <- struct{}{}
+		select {
+		case e.failed <- struct{}{}:
+		default: // it has been told
+		}
 	default:
 		select {
 		case e.seen <- s:

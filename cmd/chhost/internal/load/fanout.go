@@ -16,6 +16,7 @@ type fanout struct {
 	sender      *member // set before on, as are the subscribers
 	subscribers int64
 	on          atomic.Bool  // what came before is not of this load
+	by          atomic.Int32 // the sort that the first delivery was of
 	pushes      atomic.Int64 // so far
 	first       atomic.Int64 // the number of the first push that is measured
 	times       times
@@ -67,6 +68,10 @@ func (f *fanout) take(m *member, s sort, data []byte) bool {
 	if s != sortBroadcast && s != sortPush || !f.on.Load() || !hasEvent(data, f.event) {
 		return false
 	}
+	f.by.CompareAndSwap(int32(sortOther), int32(s))
+	if int32(s) != f.by.Load() {
+		return false // of the same name, such as a timer's push
+	}
 	n := m.seen
 	m.seen++
 	at := f.times.of(n)
@@ -98,11 +103,16 @@ func (f *fanout) play(ctx context.Context) error {
 	if f.subscribers == 0 {
 		return fmt.Errorf("nobody but the sender could join %s", f.r.cfg.Topic)
 	}
+	f.first.Store(maxPushes)
 	f.on.Store(true)
 	f.push()
-	if whole := f.settle(ctx); f.heard.Load() == 0 && ctx.Err() == nil {
-		return f.unheard()
-	} else if !whole || !f.rounds(ctx, f.r.cfg.Warmup, 0) {
+	if !f.settle(ctx) {
+		if f.heard.Load() == 0 && ctx.Err() == nil && f.r.alive.Load() == int64(len(members)) {
+			return f.unheard()
+		}
+		return nil
+	}
+	if !f.rounds(ctx, f.r.cfg.Warmup, 0) {
 		return nil
 	}
 	f.first.Store(f.pushes.Load())
@@ -175,14 +185,24 @@ func (f *fanout) settle(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		case <-patience.C:
-			f.r.faults.add(fmt.Sprintf("a delivery did not come within %v", f.r.cfg.Timeout), want-f.heard.Load())
+			f.r.faults.add(f.late(), want-f.heard.Load())
 			return false
 		}
 	}
 	return true
 }
 
+// late is the kind of error that a delivery is which did not come.
+func (f *fanout) late() string {
+	return fmt.Sprintf("a delivery did not come within %v", f.r.cfg.Timeout)
+}
+
 func (f *fanout) unheard() error {
 	cfg := f.r.cfg
-	return fmt.Errorf("nobody received a %s that was pushed, within %v: choose an --event that the channel broadcasts by the same name", cfg.Event, cfg.Timeout)
+	for kind := range f.r.faults.all() {
+		if kind != f.late() {
+			return fmt.Errorf("nobody received the first %s, which was answered by %s: choose another --event or --payload", cfg.Event, kind)
+		}
+	}
+	return fmt.Errorf("nobody received the first %s within %v: choose an --event that the channel broadcasts by the same name", cfg.Event, cfg.Timeout)
 }

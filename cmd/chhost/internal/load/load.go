@@ -230,9 +230,14 @@ func (cfg *Config) checkFrames() error {
 	return nil
 }
 
-// portsPerAddress is how many connections an address of this machine is taken to
-// carry to one server: some fewer than the 28,232 ports that Linux gives out.
-const portsPerAddress = 25_000
+// An address of this machine carries about 28,000 connections to one server: so
+// many ports does Linux give out. Long before, it has to search for a free one,
+// which takes longer than all the rest, so where it costs nothing there are more
+// addresses.
+const (
+	portsPerAddress = 28_000
+	portsAtEase     = 10_000
+)
 
 // sources are the addresses that connections come from; one that is not valid
 // leaves the choice to the system. Nothing but the loopback network of IPv4 has
@@ -251,15 +256,18 @@ func (cfg *Config) sources(host string, conns int) ([]netip.Addr, error) {
 		probe.Close()
 		list = append(list, addr)
 	}
-	if len(list) > 0 || conns <= portsPerAddress {
-		return append(list, make([]netip.Addr, max(0, 1-len(list)))...), nil
-	}
 	addr, err := netip.ParseAddr(host)
-	if host != "localhost" && (err != nil || !addr.Is4() || !addr.IsLoopback()) {
-		return nil, inputFault("--conns %d: one address has ports for about %d connections to one server: name more addresses of this machine with --from", conns, portsPerAddress)
+	loopback := host == "localhost" || err == nil && addr.Is4() && addr.IsLoopback()
+	switch {
+	case len(list)*portsPerAddress >= conns:
+		return list, nil
+	case len(list) > 0 || conns > portsPerAddress && !loopback:
+		return nil, inputFault("--conns %d: an address of this machine has ports for about %d connections to one server: name more addresses with --from", conns, portsPerAddress)
+	case conns <= portsAtEase || !loopback || !manyLoopbacks:
+		return []netip.Addr{{}}, nil
 	}
 	next := netip.AddrFrom4([4]byte{127, 0, 0, 2})
-	for range (conns + portsPerAddress - 1) / portsPerAddress {
+	for range (conns + portsAtEase - 1) / portsAtEase {
 		list = append(list, next)
 		next = next.Next()
 	}

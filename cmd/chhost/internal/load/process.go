@@ -16,6 +16,9 @@ import (
 // noProcess is why the CPU and memory of a process cannot be told, or "".
 const noProcess = ""
 
+// manyLoopbacks is whether all of 127.0.0.0/8 are addresses of this machine.
+const manyLoopbacks = true
+
 // cpuTime is how long the threads of a process, also those that have ended, were
 // on a processor. The process's clock knows to the nanosecond what /proc/PID/stat
 // tells in ticks of 10 ms; where a sandbox does not have it, the ticks have to do.

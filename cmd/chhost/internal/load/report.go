@@ -3,15 +3,9 @@ package load
 import (
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"math"
 	"net/netip"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -187,86 +181,3 @@ func (rep *Report) Err() error {
 	}
 	return nil
 }
-
-// WriteText writes the report for people.
-func (rep *Report) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "%s\n\n", rep.title())
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\tcount\tseconds\tper second\tserver CPU, µs each\tload CPU, µs each\t\n")
-	for _, s := range []*Stage{rep.Ramp, rep.Hold, rep.Measured} {
-		if s != nil {
-			fmt.Fprintf(table, "%s\t%d\t%.2f\t%.0f\t%s\t%s\t\n", s.What, s.Count, s.Seconds, s.PerSecond, maybe(s.ServerEach), maybe(s.LoadEach))
-		}
-	}
-	fmt.Fprintf(table, "\t\t\t\t\t\t\n")
-	fmt.Fprintf(table, "latency, µs\tp50\tp90\tp99\tp99.9\tmax\t\n")
-	rows := []struct {
-		name string
-		l    *Latency
-	}{{"connect", rep.Connect}, {"join", rep.Join}}
-	if rep.Measured != nil {
-		rows = append(rows, struct {
-			name string
-			l    *Latency
-		}{rep.Measured.What, rep.Measured.Latency})
-	}
-	for _, row := range rows {
-		if row.l != nil {
-			fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", row.name, row.l.P50, row.l.P90, row.l.P99, row.l.P999, row.l.Max)
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return rep.writeRest(w)
-}
-
-func (rep *Report) title() string {
-	text := fmt.Sprintf("%s: %d connections to %s, topic %s", rep.Load, rep.Connections, rep.URL, rep.Topic)
-	if rep.Event != "" {
-		text += fmt.Sprintf(", %s with %d bytes", rep.Event, rep.PayloadBytes)
-	}
-	if rep.AnsweredBy != "" {
-		text += ", answered by a " + rep.AnsweredBy
-	}
-	if len(rep.From) > 0 {
-		text += ", from " + strings.Join(rep.From, ", ")
-	}
-	return text
-}
-
-func maybe(f *float64) string {
-	if f == nil {
-		return "-"
-	}
-	return strconv.FormatFloat(*f, 'f', 2, 64)
-}
-
-func (rep *Report) writeRest(w io.Writer) error {
-	fmt.Fprintln(w)
-	if s := rep.Server; s != nil {
-		fmt.Fprintf(w, "server memory  %s before, %s at the end", mib(s.Before), mib(s.After))
-		if rep.Hold != nil {
-			fmt.Fprintf(w, ": %.1f KiB for each connection", s.Each/1024)
-		}
-		fmt.Fprintln(w)
-	}
-	if rep.LoadBytes > 0 {
-		fmt.Fprintf(w, "load memory    %s\n", mib(rep.LoadBytes))
-	}
-	if rep.Broadcasts+rep.Pushes > 0 {
-		fmt.Fprintf(w, "also came      %d broadcasts, %d pushes that are not of this load\n", rep.Broadcasts, rep.Pushes)
-	}
-	if rep.Ended != "" {
-		fmt.Fprintf(w, "ended early    %s\n", rep.Ended)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(rep.Errors)) {
-		fmt.Fprintf(w, "error          %d times %s\n", rep.Errors[kind], kind)
-	}
-	if len(rep.Errors) == 0 {
-		fmt.Fprintf(w, "errors         none\n")
-	}
-	return nil
-}
-
-func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

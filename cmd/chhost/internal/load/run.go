@@ -103,9 +103,6 @@ func checkProcess(pid, conns int) error {
 	if noProcess != "" {
 		return inputFault("--pid %d: %s: leave it out", pid, noProcess)
 	}
-	if _, err := os.FindProcess(pid); err != nil {
-		return inputFault("--pid %d: %v", pid, err)
-	}
 	if _, err := memory(pid); errors.Is(err, os.ErrNotExist) {
 		return inputFault("--pid %d: there is no such process", pid)
 	} else if err != nil {
