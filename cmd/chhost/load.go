@@ -31,9 +31,17 @@ func loadCommand() *cli.Command {
 			"a connection waits for its answer before it goes on, so a server that is slow is asked\n" +
 			"less, and in fanout without --every too. From an answer that is no good one, and from a\n" +
 			"connection that ends, follows an exit code of 1; the report counts them by kind.\n\n" +
-			"With --pid, on Linux, the report tells the processor time of the server's process as\n" +
-			"the system counts it, and its resident memory. What the kernel does for a packet on\n" +
-			"loopback is counted for the process that sends it.\n\n" +
+			"With --pid, on Linux, the report tells the processor time of the server's process, from\n" +
+			"the clock that the system keeps for each, to the nanosecond, and its resident memory.\n" +
+			"What the kernel does for a packet on loopback is counted for the process that sends it.\n\n" +
+			"With --json the report is one object. ramp, hold and measured have what, seconds, count,\n" +
+			"per_second, server_cpu_seconds, server_cpu_us_each, load_cpu_seconds, load_cpu_us_each\n" +
+			"and latency_us; this, connect_latency_us and join_latency_us have count, min, mean, p50,\n" +
+			"p90, p99, p99_9 and max; server has pid, rss_before_bytes, rss_after_bytes and\n" +
+			"rss_bytes_per_connection. The others are load, url, topic, event, payload_bytes,\n" +
+			"answered_by, from_addresses, connections, pushes_sent, load_rss_bytes, ended_early_by,\n" +
+			"other_broadcasts and other_pushes, which were not of this load, and errors, a count for\n" +
+			"each kind. What was not measured is left out.\n\n" +
 			"A process has as many connections as it may open files (ulimit -n), and an address of\n" +
 			"this machine about 28,000 to one server: on the loopback network more are taken by\n" +
 			"themselves. An interrupt ends the load; what was measured is told.\n\n" +

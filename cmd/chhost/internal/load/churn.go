@@ -14,6 +14,7 @@ type churn struct {
 	r      *run
 	closed []byte // the event phx_close
 	phase  atomic.Int32
+	begun  atomic.Int64 // how many connections, in a reconnect
 	count  atomic.Int64
 	target int64 // 0 is none
 	done   chan struct{}
@@ -89,8 +90,9 @@ func (c *churn) play(ctx context.Context) error {
 	if c.r.cfg.Reconnect {
 		what = "connect+join+close"
 		var failed atomic.Int64
+		since := time.Now()
 		for n := range c.r.cfg.Conns {
-			working.Go(func() { c.reconnect(bounded, n, &failed) })
+			working.Go(func() { c.reconnect(bounded, since, n, &failed) })
 		}
 	}
 	for _, m := range c.r.all() {
@@ -120,9 +122,9 @@ func (c *churn) play(ctx context.Context) error {
 
 // reconnect opens connections with the number n, one after the other, until the
 // load is over or too much fails.
-func (c *churn) reconnect(ctx context.Context, n int, failed *atomic.Int64) {
+func (c *churn) reconnect(ctx context.Context, since time.Time, n int, failed *atomic.Int64) {
 	r := c.r
-	for ctx.Err() == nil && phase(c.phase.Load()) != phaseOver {
+	for phase(c.phase.Load()) != phaseOver && r.pace(ctx, since, int(c.begun.Add(1))) && ctx.Err() == nil {
 		begin := r.now()
 		m, err := r.open(ctx, n)
 		if err == nil {

@@ -18,11 +18,11 @@ func topicOf(form string, n int) string {
 	return strings.ReplaceAll(form, numberMark, strconv.Itoa(n))
 }
 
-// minSize is that of the smallest payload that fill makes.
+// minSize is that of the smallest payload that payloadOf makes.
 const minSize = len(`{"body":""}`)
 
-// fill makes a payload of size bytes.
-func fill(size int) string {
+// payloadOf makes a payload of size bytes.
+func payloadOf(size int) string {
 	return `{"body":"` + strings.Repeat("x", size-minSize) + `"}`
 }
 

@@ -219,9 +219,9 @@ func (cfg *Config) checkFrames() error {
 	}
 	orElse(&cfg.Size, DefaultSize)
 	if cfg.Size < minSize {
-		return inputFault("--size %d: the smallest payload, %s, has %d bytes", cfg.Size, fill(minSize), minSize)
+		return inputFault("--size %d: the smallest payload, %s, has %d bytes", cfg.Size, payloadOf(minSize), minSize)
 	}
-	orElse(&cfg.Payload, fill(cfg.Size))
+	orElse(&cfg.Payload, payloadOf(cfg.Size))
 	for name, text := range map[string]string{"payload": cfg.Payload, "params": cfg.Params} {
 		if _, err := phx.Object([]byte(text)); err != nil {
 			return inputFault("--%s %s: %v: write a JSON object, in quotes", name, text, err)

@@ -244,6 +244,56 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// TestRateOfReconnects: the 21st connection comes no earlier than its time.
+func TestRateOfReconnects(t *testing.T) {
+	report := start(t, nil).measure(t, Config{Kind: Churn, Conns: 4, Count: 20, Reconnect: true, Rate: 100})
+	if report.Measured.Seconds < 0.15 {
+		t.Errorf("20 connections, 100 in a second, took %v s", report.Measured.Seconds)
+	}
+}
+
+// listener is a scene that notes the heartbeats' replies.
+type listener chan string
+
+func (l listener) take(_ *member, s sort, data []byte) bool {
+	if s == sortHeartbeat {
+		l <- string(data)
+	}
+	return false
+}
+
+func (listener) play(context.Context) error { return nil }
+
+// TestHeartbeat makes a connection look as if it had long sent nothing.
+func TestHeartbeat(t *testing.T) {
+	cfg := Config{Kind: Connect, URL: start(t, nil).server.Socket, Topic: "rooms:lobby", Conns: 1, Timeout: patience}
+	if err := cfg.fill(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRun(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(listener, 16)
+	r.scene = heard
+	if err := r.add(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	r.all()[0].wrote.Store(-int64(beat))
+	stop := make(chan struct{})
+	var keeper sync.WaitGroup
+	keeper.Go(func() { r.keep(stop) })
+	if got := <-heard; !isOK([]byte(got)) {
+		t.Errorf("the answer is %s", got)
+	}
+	close(stop)
+	keeper.Wait()
+	r.closeAll()
+	if all := r.faults.all(); len(all) > 0 {
+		t.Errorf("told are %v", all)
+	}
+}
+
 // TestTheServerGoes shuts the server down in the middle of each kind of load.
 func TestTheServerGoes(t *testing.T) {
 	for _, cfg := range []Config{

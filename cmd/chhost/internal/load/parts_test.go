@@ -51,10 +51,10 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestFramesAreOfTheSizeAndNumber(t *testing.T) {
-	if got := fill(128); len(got) != 128 {
+	if got := payloadOf(128); len(got) != 128 {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
-	if _, err := phx.Object([]byte(fill(minSize))); err != nil {
+	if _, err := phx.Object([]byte(payloadOf(minSize))); err != nil {
 		t.Error(err)
 	}
 	if got := string(message(2, topicOf(`a"{n}`, 7), "<&>", "{}").Data); got != `["1","2","a\"7","<&>",{}]` {

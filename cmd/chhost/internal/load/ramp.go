@@ -36,7 +36,7 @@ func (r *run) ramp(ctx context.Context) error {
 		dialing.Go(func() {
 			for ctx.Err() == nil && (failed.Load() < tooMany || failed.Load() < r.alive.Load()) {
 				n := int(next.Add(1))
-				if n >= conns || !r.pace(ctx, n) {
+				if n >= conns || !r.pace(ctx, r.begin, n) {
 					return
 				}
 				if err := r.add(ctx, n); err != nil && ctx.Err() == nil {
@@ -49,15 +49,19 @@ func (r *run) ramp(ctx context.Context) error {
 	dialing.Wait()
 	r.report.Connections = len(r.all())
 	r.report.Ramp = stage("connect+join", int64(r.report.Connections), before, r.usage(), nil)
+	if used := r.report.Ramp.ServerSeconds; used != nil && *used == 0 && r.report.Connections > 0 {
+		r.faults.add(fmt.Sprintf("process %d computed nothing while connections were opened: is it the server? (see --pid)", r.cfg.PID), 1)
+	}
 	return nil
 }
 
-// pace waits until the connection with the number n is due.
-func (r *run) pace(ctx context.Context, n int) bool {
+// pace waits until the connection with the number n is due, if so many are opened
+// since then. It returns false if ctx ends before.
+func (r *run) pace(ctx context.Context, since time.Time, n int) bool {
 	if r.cfg.Rate == 0 {
 		return true
 	}
-	due := time.Until(r.begin.Add(time.Duration(float64(n) / r.cfg.Rate * float64(time.Second))))
+	due := time.Until(since.Add(time.Duration(float64(n) / r.cfg.Rate * float64(time.Second))))
 	if due <= 0 {
 		return true
 	}

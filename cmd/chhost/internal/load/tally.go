@@ -9,8 +9,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Latencies are kept in nanoseconds, from a half microsecond on and with three
-// digits; what took longer than longest counts as that.
+// Latencies are kept in nanoseconds, with three digits and to half a microsecond;
+// what took longer than longest counts as that.
 const (
 	lowest  = int64(time.Microsecond)
 	longest = int64(10 * time.Minute)
