@@ -131,7 +131,7 @@ func (c *churn) reconnect(ctx context.Context, since time.Time, n int, failed *a
 			err = r.shut(m)
 		}
 		switch {
-		case ctx.Err() != nil:
+		case isOver(ctx):
 			return
 		case err == nil:
 			c.note(n, r.now()-begin)

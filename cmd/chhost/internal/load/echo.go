@@ -2,9 +2,12 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/chhost/chhost/host/phx"
 )
 
 // phase is what a load is doing after its ramp.
@@ -27,9 +30,9 @@ type echo struct {
 	r       *run
 	event   []byte // as it stands in a frame, between commas
 	phase   atomic.Int32
-	answer  atomic.Int32  // the sort that answers, once that is known
-	seen    chan sort     // in the trial: what came to the first
-	failed  chan struct{} // and that it was no good
+	answer  atomic.Int32 // the sort that answers, once that is known
+	seen    chan sort    // in the trial: what came to the first
+	failed  chan string  // and what was no good
 	count   atomic.Int64
 	target  int64 // 0 is none
 	done    chan struct{}
@@ -38,7 +41,7 @@ type echo struct {
 
 func newEcho(r *run) *echo {
 	return &echo{
-		r: r, event: eventIn(r.cfg.Event), seen: make(chan sort, 16), failed: make(chan struct{}, 1),
+		r: r, event: eventIn(r.cfg.Event), seen: make(chan sort, 16), failed: make(chan string, 1),
 		target: int64(r.cfg.Count), done: make(chan struct{}, 1), answers: newLatencies(),
 	}
 }
@@ -52,7 +55,7 @@ func (e *echo) take(m *member, s sort, data []byte) bool {
 	}
 	now, good := phase(e.phase.Load()), s != sortReply || isOK(data)
 	if now == phaseTrial {
-		e.tried(m, s, good)
+		e.tried(m, s, good, data)
 		return good
 	}
 	if !good {
@@ -118,10 +121,13 @@ func (e *echo) try(ctx context.Context) error {
 	if by == sortOther {
 		m := e.r.all()[0]
 		e.r.send(m, m.push, false)
-		var ok bool
-		for by, ok = e.hear(ctx, cfg.Timeout); ok && by != sortReply; {
+		var err error
+		if by, err = e.hear(ctx, cfg.Timeout); err != nil && err != errSilence {
+			return err
+		}
+		for err == nil && by != sortReply {
 			var more sort
-			more, ok = e.hear(ctx, tries)
+			more, err = e.hear(ctx, tries)
 			by = max(by, more)
 		}
 	}
@@ -129,7 +135,7 @@ func (e *echo) try(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return nil
 	case by == sortOther:
-		return e.unanswered()
+		return fmt.Errorf("nothing answered the first %s within %v: choose an --event that the channel replies to, or pushes or broadcasts back", cfg.Event, cfg.Timeout)
 	case by == sortBroadcast && e.r.frames.one && cfg.Conns > 1:
 		return fmt.Errorf("%s is broadcast to all %d connections, so nobody can tell whose echo it is: measure that with fanout, or choose an --event that is not broadcast, or a --topic with %s in it", cfg.Event, cfg.Conns, numberMark)
 	}
@@ -139,12 +145,12 @@ func (e *echo) try(ctx context.Context) error {
 }
 
 // tried tells what came in the trial.
-func (e *echo) tried(m *member, s sort, good bool) {
+func (e *echo) tried(m *member, s sort, good bool, data []byte) {
 	switch {
 	case m.n != 0:
 	case !good:
 		select {
-		case e.failed <- struct{}{}:
+		case e.failed <- describe(phx.Frame{Data: data}):
 		default: // it has been told
 		}
 	default:
@@ -155,24 +161,28 @@ func (e *echo) tried(m *member, s sort, good bool) {
 	}
 }
 
+// errSilence is returned when nothing came.
+var errSilence = errors.New("nothing came")
+
 // hear waits for an answer in the trial.
-func (e *echo) hear(ctx context.Context, patience time.Duration) (sort, bool) {
+func (e *echo) hear(ctx context.Context, patience time.Duration) (sort, error) {
 	over := time.NewTimer(patience)
 	defer over.Stop()
 	select {
 	case s := <-e.seen:
-		return s, true
-	case <-over.C:
-	case <-e.failed:
+		return s, nil
+	case kind := <-e.failed:
+		return sortOther, e.unfit(kind)
 	case <-ctx.Done():
+	case <-over.C:
+		for kind := range e.r.faults.all() {
+			return sortOther, e.unfit(kind)
+		}
 	}
-	return sortOther, false
+	return sortOther, errSilence
 }
 
-func (e *echo) unanswered() error {
-	cfg := e.r.cfg
-	for kind := range e.r.faults.all() {
-		return fmt.Errorf("the first %s was not answered as an echo is (%s): choose another --event or --payload", cfg.Event, kind)
-	}
-	return fmt.Errorf("nothing answered the first %s within %v: choose an --event that the channel replies to, or pushes or broadcasts back", cfg.Event, cfg.Timeout)
+// unfit is the error that the first event was answered so.
+func (e *echo) unfit(kind string) error {
+	return fmt.Errorf("the first %s was not answered as an echo is (%s): choose another --event or --payload", e.r.cfg.Event, kind)
 }

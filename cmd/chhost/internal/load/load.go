@@ -125,9 +125,9 @@ func (cfg Config) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	switch {
-	case ctx.Err() != nil:
+	case isOver(ctx):
 		r.report.Ended = "interrupted"
-	case bounded.Err() != nil:
+	case isOver(bounded):
 		r.report.Ended = "run-for"
 	}
 	return r.report, nil

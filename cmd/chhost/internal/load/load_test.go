@@ -33,6 +33,7 @@ type room struct {
 	joins, left atomic.Int64
 	events      atomic.Int64
 	at          int64  // at so many events, or never,
+	atJoin      int64  // or at so many joins,
 	then        func() // this happens
 	once        sync.Once
 	mu          sync.Mutex
@@ -40,7 +41,9 @@ type room struct {
 }
 
 func (r *room) join(_ context.Context, ev *channel.Event) (channel.Result, error) {
-	r.joins.Add(1)
+	if n := r.joins.Add(1); n == r.atJoin {
+		r.then()
+	}
 	r.mu.Lock()
 	r.topics[ev.Topic]++
 	r.mu.Unlock()
@@ -296,13 +299,18 @@ func TestHeartbeat(t *testing.T) {
 
 // TestTheServerGoes shuts the server down in the middle of each kind of load.
 func TestTheServerGoes(t *testing.T) {
-	for _, cfg := range []Config{
-		{Kind: Echo, Event: "reply", Answer: AnswerReply},
-		{Kind: Fanout, Event: "broadcast"},
-		{Kind: Churn, Reconnect: true},
-		{Kind: Churn},
-		{Kind: Connect, Hold: time.Hour},
+	for _, c := range []struct {
+		Config
+		joins int64 // at so many it goes, or at the 100th event
+	}{
+		{Config{Kind: Echo, Event: "reply", Answer: AnswerReply}, 0},
+		{Config{Kind: Fanout, Event: "broadcast"}, 0},
+		{Config{Kind: Churn, Reconnect: true}, 100},
+		{Config{Kind: Churn}, 100},
+		{Config{Kind: Connect, Hold: time.Hour}, 10},
+		{Config{Kind: Connect, Hold: time.Hour}, 5},
 	} {
+		cfg := c.Config
 		cfg.Conns, cfg.Count, cfg.RunFor = 10, 1<<30, 5*time.Minute
 		t.Run(cfg.Kind, func(t *testing.T) {
 			var gone sync.WaitGroup
@@ -315,14 +323,10 @@ func TestTheServerGoes(t *testing.T) {
 					}
 				})
 			}
-			r = start(t, func(r *room) { r.at, r.then = 100, end })
-			if cfg.Kind == Connect || cfg.Kind == Churn {
-				time.AfterFunc(100*time.Millisecond, end) // whatever it is doing then
-			}
+			r = start(t, func(r *room) { r.at, r.atJoin, r.then = 100, c.joins, end })
 			report, err := r.run(t, cfg)
-			if err != nil { // it went during the very first join
-				t.Logf("the load ended with: %v", err)
-				return
+			if err != nil {
+				t.Fatal(err)
 			}
 			if report.Err() == nil || report.Ended != "" {
 				t.Errorf("errors %v, ended by %q", report.Errors, report.Ended)

@@ -25,7 +25,7 @@ func (r *run) ramp(ctx context.Context) error {
 	conns := r.cfg.ramped()
 	before := r.usage()
 	if err := r.add(ctx, 0); err != nil {
-		if ctx.Err() != nil {
+		if isOver(ctx) {
 			return nil
 		}
 		return r.explain(err)
@@ -39,7 +39,7 @@ func (r *run) ramp(ctx context.Context) error {
 				if n >= conns || !r.pace(ctx, r.begin, n) {
 					return
 				}
-				if err := r.add(ctx, n); err != nil && ctx.Err() == nil {
+				if err := r.add(ctx, n); err != nil && !isOver(ctx) {
 					failed.Add(1)
 					r.faults.add(err.Error(), 1)
 				}
@@ -53,6 +53,13 @@ func (r *run) ramp(ctx context.Context) error {
 		r.faults.add(fmt.Sprintf("process %d computed nothing while connections were opened: is it the server? (see --pid)", r.cfg.PID), 1)
 	}
 	return nil
+}
+
+// isOver reports whether ctx has ended, or is about to: the deadline of a
+// connection is that of its context, and may be noticed first.
+func isOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // pace waits until the connection with the number n is due, if so many are opened
