@@ -30,9 +30,10 @@ type echo struct {
 	r       *run
 	event   []byte // as it stands in a frame, between commas
 	phase   atomic.Int32
-	answer  atomic.Int32 // the sort that answers, once that is known
-	seen    chan sort    // in the trial: what came to the first
-	failed  chan string  // and what was no good
+	answer  atomic.Int32     // the sort that answers, once that is known
+	seen    chan sort        // in the trial: what came to the first
+	failed  chan string      // and what was no good
+	ramp    map[string]int64 // of play: the errors before the trial
 	count   atomic.Int64
 	target  int64 // 0 is none
 	done    chan struct{}
@@ -119,6 +120,7 @@ func (e *echo) try(ctx context.Context) error {
 	cfg := e.r.cfg
 	by := map[string]sort{AnswerReply: sortReply, AnswerPush: sortPush, AnswerBroadcast: sortBroadcast}[cfg.Answer]
 	if by == sortOther {
+		e.ramp = e.r.faults.all()
 		m := e.r.all()[0]
 		e.r.send(m, m.push, false)
 		var err error
@@ -176,7 +178,9 @@ func (e *echo) hear(ctx context.Context, patience time.Duration) (sort, error) {
 	case <-ctx.Done():
 	case <-over.C:
 		for kind := range e.r.faults.all() {
-			return sortOther, e.unfit(kind)
+			if _, before := e.ramp[kind]; !before {
+				return sortOther, e.unfit(kind)
+			}
 		}
 	}
 	return sortOther, errSilence

@@ -71,6 +71,9 @@ func memory(pid int) (int64, error) {
 		return 0, fmt.Errorf("/proc/%d/statm is not as expected", pid)
 	}
 	pages, err := strconv.ParseInt(f[1], 10, 64)
+	if err == nil && pages == 0 {
+		err = os.ErrNotExist // it has ended, and its parent does not know yet
+	}
 	return pages * int64(os.Getpagesize()), err
 }
 
