@@ -37,9 +37,10 @@ type Channel struct {
 
 	mu      sync.Mutex
 	queue   []item
-	events  int // client's events in queue
-	outs    int // broadcasts for HandleOut and HandleInfo in queue that belong to the membership id
-	running bool
+	events  int  // client's events in queue
+	outs    int  // broadcasts for HandleOut and HandleInfo in queue that belong to the membership id
+	running bool // a turn is under way, or about to be
+	summon  bool // it has yet to be given to the env, which unlock does
 	closing bool // Close was called: nothing more is taken
 	retired bool
 	state   state
@@ -170,7 +171,7 @@ func (c *Channel) Close(kind LeaveKind) {
 
 func (c *Channel) post(it item) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock()
 	if c.retired {
 		return ErrRetired
 	}
@@ -195,15 +196,23 @@ func (c *Channel) post(it item) error {
 	return nil
 }
 
-// enqueue appends to the mailbox and starts a turn if none is running. The
-// caller holds c.mu.
+// enqueue appends to the mailbox and provides for a turn if there is none. The
+// caller holds c.mu and lets go of it by unlock.
 func (c *Channel) enqueue(it item) {
 	c.queue = append(c.queue, it)
 	if !c.running {
-		c.running = true
-		c.env.active.Add(1)
-		c.env.turns.Add(1)
-		go c.turn()
+		c.running, c.summon = true, true
+	}
+}
+
+// unlock lets go of c.mu, and then gives the env the turn that something was
+// queued for. A channel waits there once at most.
+func (c *Channel) unlock() {
+	summon := c.summon
+	c.summon = false
+	c.mu.Unlock()
+	if summon {
+		c.env.turns.Do(c)
 	}
 }
 
@@ -228,7 +237,7 @@ func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 		}
 		c.intercept(itemOut, d)
 	}
-	c.mu.Unlock()
+	c.unlock()
 }
 
 // send gives a broadcast to the client. A bug on this side costs this
@@ -241,7 +250,7 @@ func (c *Channel) send(b *phx.Broadcast) {
 			if c.state != stateNone {
 				c.failLater(nil)
 			}
-			c.mu.Unlock()
+			c.unlock()
 		}
 		c.sending.Add(-1) // the last thing: detach waits for it
 	}()

@@ -3,10 +3,10 @@ package channel
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/chhost/chhost/host/internal/crew"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
 )
@@ -40,8 +40,7 @@ type Env struct {
 
 	ids     atomic.Uint64
 	dropped atomic.Uint64 // broadcasts that went too far, see MaxHops
-	active  atomic.Int64  // turns that are running
-	turns   sync.WaitGroup
+	turns   *crew.Crew[*Channel]
 	ctx     context.Context
 	abort   context.CancelFunc
 }
@@ -58,6 +57,7 @@ func NewEnv(cfg Config) *Env {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.turns = crew.New((*Channel).turn)
 	e.ctx, e.abort = context.WithCancel(context.Background())
 	return e
 }
@@ -80,7 +80,7 @@ func (e *Env) Now() time.Time { return e.now() }
 
 // Busy tells whether a channel is at work or has something waiting, timers that
 // are not due left aside.
-func (e *Env) Busy() bool { return e.active.Load() > 0 }
+func (e *Env) Busy() bool { return e.turns.Busy() }
 
 // Dropped is the number of broadcasts that were not sent because too many others
 // had caused them, see [MaxHops].

@@ -49,7 +49,7 @@ func (c *Channel) setTimer(m *membership, e *Effect) {
 	t.stop = c.env.after(e.Delay(), func() {
 		defer t.fired.Store(true)
 		c.mu.Lock()
-		defer c.mu.Unlock()
+		defer c.unlock()
 		if !t.over {
 			c.enqueue(item{kind: itemTimer, id: id, timer: t})
 		}
@@ -102,7 +102,7 @@ type listener struct {
 func (l *listener) Deliver(b *phx.Broadcast, _ pubsub.Subscriber) {
 	c := l.channel
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock()
 	if c.id != l.id || c.state == stateNone {
 		return
 	}

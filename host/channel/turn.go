@@ -12,10 +12,9 @@ import (
 	"github.com/chhost/chhost/host/phx"
 )
 
-// turn handles what waits in the mailbox. At most one is running.
+// turn handles what waits in the mailbox, as a job of the env. At most one is
+// running.
 func (c *Channel) turn() {
-	defer c.env.turns.Done()
-	defer c.env.active.Add(-1)
 	for {
 		it, ok := c.next()
 		if !ok {
@@ -336,7 +335,7 @@ func (c *Channel) release() {
 			}
 			c.mu.Lock()
 			c.intercept(itemOut, d)
-			c.mu.Unlock()
+			c.unlock()
 		}
 	}
 }

@@ -150,15 +150,13 @@ func (c *conn) message(kind int, r io.Reader) error {
 // maxPooled keeps one large message from pinning its memory.
 const maxPooled = 16 << 10
 
-// wake starts a writer. The socket calls it only while there is none, and the
-// reader waits for the last one, so the transport's count is never zero here.
-func (c *conn) wake() {
-	c.t.running.Add(1)
-	go c.write()
-}
+// wake gives the connection to the writers. The socket calls it only while none
+// is at it, so that as many wait there as there are connections; the reader waits
+// for the last one.
+func (c *conn) wake() { c.t.writers.Do(c) }
 
+// write is the job of a writer: whatever waits for the client.
 func (c *conn) write() {
-	defer c.t.running.Done()
 	defer func() {
 		if r := recover(); r != nil {
 			c.bug(r)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/chhost/chhost/host/internal/crew"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
 )
@@ -72,7 +73,8 @@ type Transport struct {
 	// it was last heard of without a timer or a clock of its own.
 	tick atomic.Int64
 
-	running sync.WaitGroup // readers and writers
+	running sync.WaitGroup // readers
+	writers *crew.Crew[*conn]
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	closed  bool
@@ -111,6 +113,7 @@ func New(cfg Config) *Transport {
 		conns: make(map[*conn]struct{}),
 	}
 	t.upgrader.Error = t.refuseUpgrade
+	t.writers = crew.New((*conn).write)
 	return t
 }
 
@@ -255,6 +258,7 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 		}
 	})
 	t.running.Wait()
+	t.writers.Wait()
 	if !stop() {
 		return ctx.Err()
 	}
