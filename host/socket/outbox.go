@@ -7,8 +7,9 @@ import "sync"
 // time: put tells its caller to wake one when there is none.
 type outbox struct {
 	mu      sync.Mutex
-	frames  [][]byte
-	bytes   int // of frames, with frameCost for each
+	first   []byte   // the oldest frame; most often there is one alone, which needs no list
+	more    [][]byte // those behind it
+	bytes   int      // of all frames, with frameCost for each; 0 if there are none
 	limit   int
 	writing bool
 	full    bool // the limit was passed; the end follows
@@ -39,11 +40,16 @@ func (o *outbox) put(frame []byte) putResult {
 		return putClosed
 	}
 	// One frame always fits, however large: the bound is on what waits.
-	if len(o.frames) > 0 && o.bytes+len(frame)+frameCost > o.limit {
-		o.frames, o.bytes, o.full = nil, 0, true
+	if o.bytes > 0 && o.bytes+len(frame)+frameCost > o.limit {
+		o.drop()
+		o.full = true
 		return putFull
 	}
-	o.frames = append(o.frames, frame)
+	if o.bytes == 0 {
+		o.first = frame
+	} else {
+		o.more = append(o.more, frame)
+	}
 	o.bytes += len(frame) + frameCost
 	if o.writing {
 		return putQueued
@@ -59,7 +65,7 @@ func (o *outbox) close(end *End, drop bool) (wake bool) {
 	defer o.mu.Unlock()
 	o.end = end
 	if drop {
-		o.frames, o.bytes = nil, 0
+		o.drop()
 	}
 	wake = !o.writing
 	o.writing = true
@@ -71,13 +77,16 @@ func (o *outbox) close(end *End, drop bool) (wake bool) {
 func (o *outbox) take(dst [][]byte) (frames [][]byte, end *End) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	frames = append(dst[:0], o.frames...)
-	clear(o.frames)
-	o.frames, o.bytes = o.frames[:0], 0
-	if len(frames) > 0 {
+	if o.bytes > 0 {
+		frames = append(append(dst[:0], o.first), o.more...)
+		clear(o.more)
+		o.first, o.more, o.bytes = nil, o.more[:0], 0
 		return frames, nil
 	}
-	o.frames = nil // an idle socket keeps no memory for its outbox
+	o.more = nil // an idle socket keeps no memory for its outbox
 	o.writing = o.end != nil
-	return frames, o.end
+	return dst[:0], o.end
 }
+
+// drop forgets what waits. The caller holds o.mu.
+func (o *outbox) drop() { o.first, o.more, o.bytes = nil, nil, 0 }

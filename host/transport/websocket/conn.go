@@ -11,7 +11,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
+	"syscall"
 
 	"github.com/gorilla/websocket"
 
@@ -25,6 +25,7 @@ type conn struct {
 	t      *Transport
 	ws     *websocket.Conn
 	net    net.Conn
+	raw    syscall.RawConn // of net; nil if that is no socket of the operating system
 	socket *socket.Socket
 	seen   atomic.Int64 // the transport's tick when data last arrived
 
@@ -35,6 +36,9 @@ type conn struct {
 
 func newConn(t *Transport, ws *websocket.Conn, cfg socket.Config) *conn {
 	c := &conn{t: t, ws: ws, net: ws.NetConn(), flushed: make(chan struct{})}
+	if tcp, ok := c.net.(*net.TCPConn); ok {
+		c.raw, _ = tcp.SyscallConn() // without it, writes go the longer way
+	}
 	cfg.Wake = c.wake
 	c.socket = socket.New(cfg)
 	c.seen.Store(t.tick.Load())
@@ -155,32 +159,6 @@ const maxPooled = 16 << 10
 // for the last one.
 func (c *conn) wake() { c.t.writers.Do(c) }
 
-// write is the job of a writer: whatever waits for the client.
-func (c *conn) write() {
-	defer func() {
-		if r := recover(); r != nil {
-			c.bug(r)
-			c.cut()
-			c.lastWritten()
-		}
-	}()
-	var frames [][]byte
-	for {
-		var end *socket.End
-		frames, end = c.socket.Next(frames)
-		if end != nil {
-			c.finish(end)
-			return
-		}
-		if len(frames) == 0 {
-			return
-		}
-		if err := c.send(frames); err != nil {
-			c.cut() // Next returns the end now
-		}
-	}
-}
-
 // cut ends the connection without another word.
 func (c *conn) cut() {
 	c.socket.Close(socket.End{}, socket.LeaveClosed)
@@ -189,68 +167,6 @@ func (c *conn) cut() {
 
 // lastWritten lets the reader close the connection.
 func (c *conn) lastWritten() { c.written.Do(func() { close(c.flushed) }) }
-
-// finish sends the close frame and gives the client a while to answer it.
-func (c *conn) finish(end *socket.End) {
-	defer c.lastWritten()
-	if end.Code == 0 {
-		return
-	}
-	var body []byte
-	if end.Code != websocket.CloseNoStatusReceived {
-		body = websocket.FormatCloseMessage(end.Code, end.Reason)
-	}
-	_ = c.net.SetReadDeadline(time.Now().Add(c.t.cfg.CloseTimeout))
-	if err := c.send([][]byte{frame(websocket.CloseMessage, body)}); err != nil {
-		_ = c.net.Close()
-	}
-}
-
-const (
-	// batch is how much is written under one deadline, and by one system call: a
-	// client that reads slowly, but does, is not cut off for what has piled up.
-	batch = 64 << 10
-	// coalesce is the size up to which several frames are copied into one buffer:
-	// that is cheaper than a vectored write, and on TLS connections, which have no
-	// vectored writes, the only way to send one record.
-	coalesce = 16 << 10
-)
-
-func (c *conn) send(frames [][]byte) error {
-	for len(frames) > 0 {
-		n, size := 1, len(frames[0])
-		for n < len(frames) && size+len(frames[n]) <= batch {
-			size += len(frames[n])
-			n++
-		}
-		if err := c.sendBatch(frames[:n], size); err != nil {
-			return err
-		}
-		frames = frames[n:]
-	}
-	return nil
-}
-
-func (c *conn) sendBatch(frames [][]byte, size int) error {
-	if err := c.net.SetWriteDeadline(time.Now().Add(c.t.cfg.WriteTimeout)); err != nil {
-		return err
-	}
-	if len(frames) == 1 {
-		_, err := c.net.Write(frames[0])
-		return err
-	}
-	if size > coalesce {
-		bufs := net.Buffers(frames)
-		_, err := bufs.WriteTo(c.net)
-		return err
-	}
-	all := make([]byte, 0, size)
-	for _, f := range frames {
-		all = append(all, f...)
-	}
-	_, err := c.net.Write(all)
-	return err
-}
 
 func (c *conn) bug(r any) {
 	c.t.cfg.Logger.Error("BUG: panic in a connection", "panic", r, "stack", string(debug.Stack()))

@@ -68,6 +68,7 @@ type Transport struct {
 	upgrader websocket.Upgrader
 	v1, v2   *phx.Encoder
 	buffers  sync.Pool // *incoming; of the readers
+	desks    sync.Pool // *desk; of the writers
 
 	// tick counts quarters of the idle timeout, so that a connection notes when
 	// it was last heard of without a timer or a clock of its own.
