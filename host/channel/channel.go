@@ -9,16 +9,6 @@ import (
 	"github.com/chhost/chhost/host/pubsub"
 )
 
-// The mailbox's bounds.
-const (
-	// MailboxEvents is the number of a client's events that may wait.
-	MailboxEvents = 64
-	// MailboxBroadcasts is the number of intercepted broadcasts that may wait. A
-	// broadcast that does not fit fails the channel: the client joins again,
-	// which is better than missing one without knowing.
-	MailboxBroadcasts = 1024
-)
-
 var (
 	// ErrOverloaded is returned when a channel's mailbox is full.
 	ErrOverloaded = errors.New("channel: mailbox is full")
@@ -36,9 +26,9 @@ type Channel struct {
 	opts   Options
 
 	mu      sync.Mutex
-	queue   []item
-	events  int  // client's events in queue
-	outs    int  // broadcasts for HandleOut and HandleInfo in queue that belong to the membership id
+	waiting mailbox
+	events  int  // client's events that wait
+	outs    int  // broadcasts for HandleOut and HandleInfo that wait and belong to the membership id
 	running bool // a turn is under way, or about to be
 	summon  bool // it has yet to be given to the env, which unlock does
 	closing bool // Close was called: nothing more is taken
@@ -84,38 +74,6 @@ const (
 	stateJoining
 	stateJoined
 )
-
-type itemKind uint8
-
-const (
-	itemJoin itemKind = iota
-	itemEvent
-	itemLeave
-	itemOut
-	itemInfo
-	itemTimer
-	itemUpgrade
-	itemKick
-	itemClose
-	itemFail
-)
-
-type item struct {
-	kind  itemKind
-	leave LeaveKind // itemClose
-	msg   phx.Message
-	size  int
-	out   delivery      // itemOut, itemInfo
-	timer *timer        // itemTimer
-	done  func(outcome) // itemUpgrade
-	err   error         // itemFail: why, or nil if that has been logged
-	id    uint64        // itemOut, itemInfo, itemTimer, itemFail: the membership it belongs to
-}
-
-type delivery struct {
-	b    *phx.Broadcast
-	self bool
-}
 
 // Options are what a socket says of itself to its channels. Route is needed.
 type Options struct {
@@ -199,7 +157,7 @@ func (c *Channel) post(it item) error {
 // enqueue appends to the mailbox and provides for a turn if there is none. The
 // caller holds c.mu and lets go of it by unlock.
 func (c *Channel) enqueue(it item) {
-	c.queue = append(c.queue, it)
+	c.waiting.put(&c.env.items, it)
 	if !c.running {
 		c.running, c.summon = true, true
 	}
@@ -278,12 +236,9 @@ func (c *Channel) failLater(why error) {
 
 // next takes the oldest item out of the mailbox. Without one the turn is over;
 // a channel that is not joined then comes to its end.
-func (c *Channel) next() (it item, ok bool) {
+func (c *Channel) next() *item {
 	c.mu.Lock()
-	if len(c.queue) > 0 {
-		it = c.queue[0]
-		c.queue[0] = item{}
-		c.queue = c.queue[1:]
+	if it := c.waiting.take(); it != nil {
 		switch it.kind {
 		case itemJoin, itemEvent, itemLeave:
 			c.events--
@@ -293,9 +248,8 @@ func (c *Channel) next() (it item, ok bool) {
 			}
 		}
 		c.mu.Unlock()
-		return it, true
+		return it
 	}
-	c.queue = nil // an idle channel keeps no memory for its mailbox
 	c.running = false
 	retired := c.member.use == nil && !c.retired
 	if retired {
@@ -305,5 +259,5 @@ func (c *Channel) next() (it item, ok bool) {
 	if retired && c.opts.Retired != nil {
 		c.opts.Retired(c)
 	}
-	return item{}, false
+	return nil
 }

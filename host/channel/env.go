@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,7 @@ type Env struct {
 	ids     atomic.Uint64
 	dropped atomic.Uint64 // broadcasts that went too far, see MaxHops
 	turns   *crew.Crew[*Channel]
+	items   sync.Pool // *item; that mailboxes have done with
 	ctx     context.Context
 	abort   context.CancelFunc
 }

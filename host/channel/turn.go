@@ -16,17 +16,18 @@ import (
 // running.
 func (c *Channel) turn() {
 	for {
-		it, ok := c.next()
-		if !ok {
+		it := c.next()
+		if it == nil {
 			return
 		}
 		c.handle(it)
+		recycle(&c.env.items, it)
 	}
 }
 
 // handle carries out one item. A bug of the host ends this membership only, as
 // a failure of its handler would.
-func (c *Channel) handle(it item) {
+func (c *Channel) handle(it *item) {
 	if !c.survives(func() { c.carry(it) }) && c.joined() {
 		c.survives(func() { c.fail(0, nil) })
 	}
@@ -47,7 +48,7 @@ func (c *Channel) logBug(r any) {
 	c.env.log.Error("BUG: panic in a channel", "topic", c.topic, "panic", r, "stack", string(debug.Stack()))
 }
 
-func (c *Channel) carry(it item) {
+func (c *Channel) carry(it *item) {
 	switch it.kind {
 	case itemJoin:
 		c.client.Handled(it.size)
@@ -238,12 +239,9 @@ func (c *Channel) left(msg *phx.Message) {
 func (c *Channel) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range c.queue {
-		if c.queue[i].kind == itemJoin {
-			return
-		}
+	if !c.waiting.any(itemJoin) {
+		c.vacated.Store(true)
 	}
-	c.vacated.Store(true)
 }
 
 // failed ends the membership if the callback failed or said that it shall end

@@ -1,10 +1,6 @@
 package channel
 
-import (
-	"slices"
-
-	"github.com/chhost/chhost/host/phx"
-)
+import "github.com/chhost/chhost/host/phx"
 
 // upgrade moves the membership to the handler that has replaced its own.
 func (c *Channel) upgrade(done func(outcome)) {
@@ -69,7 +65,7 @@ func (c *Channel) adopt(traits *Traits) {
 // takePassed takes the broadcasts that traits do not intercept out of the
 // mailbox. The caller holds c.mu.
 func (c *Channel) takePassed(traits *Traits) (passed []*phx.Broadcast) {
-	c.queue = slices.DeleteFunc(c.queue, func(it item) bool {
+	c.waiting.cull(func(it *item) bool {
 		if it.kind != itemOut || it.id != c.id || traits.intercepts(it.out.b.Event()) {
 			return false
 		}

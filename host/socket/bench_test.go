@@ -15,7 +15,7 @@ import (
 // native handler to the reply that Next returns, without a network.
 func BenchmarkEcho(b *testing.B) {
 	wake := make(chan struct{}, 1)
-	s := benchSocket(nil, nil, func() { wake <- struct{}{} })
+	s := benchSocket(b, nil, nil, func() { wake <- struct{}{} })
 	defer s.Close(socket.End{}, socket.LeaveClosed)
 	receive := func(frame []byte) {
 		if err := s.HandleFrame(context.Background(), phx.Frame{Data: frame}); err != nil {
@@ -51,13 +51,14 @@ func make128() []byte {
 
 // benchSocket is a socket with an echo on every topic. A nil env and encoder are
 // made for it alone.
-func benchSocket(env *channel.Env, encoder *phx.Encoder, wake func()) *socket.Socket {
+func benchSocket(b *testing.B, env *channel.Env, encoder *phx.Encoder, wake func()) *socket.Socket {
 	if env == nil {
 		env = channel.NewEnv(channel.Config{PubSub: pubsub.New(nil), Namespace: "test"})
 	}
 	if encoder == nil {
 		encoder = &phx.Encoder{Serializer: phx.V2()}
 	}
+	b.Cleanup(func() { _ = env.Wait(context.Background()) })
 	h := channel.Funcs{
 		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
 		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
@@ -80,7 +81,7 @@ func BenchmarkFanOut(b *testing.B) {
 			encoder := &phx.Encoder{Serializer: phx.V2()}
 			sockets := make([]*socket.Socket, subscribers)
 			for i := range sockets {
-				s := benchSocket(env, encoder, func() {})
+				s := benchSocket(b, env, encoder, func() {})
 				defer s.Close(socket.End{}, socket.LeaveClosed)
 				if err := s.HandleFrame(context.Background(), phx.Frame{Data: []byte(join("t"))}); err != nil {
 					b.Fatal(err)

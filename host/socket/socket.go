@@ -203,25 +203,35 @@ func (s *Socket) forward(msg *phx.Message, size int) {
 	s.mu.Lock()
 	c := s.channels[msg.Topic]
 	s.mu.Unlock()
-	post, missing := (*channel.Channel).Handle, channel.Unmatched
-	if msg.Event == phx.EventLeave {
-		post, missing = (*channel.Channel).Leave, channel.LeftAlready
-	}
 	if c == nil {
-		missing(s, msg)
+		s.missing(msg)
 		return
 	}
 	s.inbox.Add(int64(size))
-	err := post(c, *msg, size)
+	var err error
+	if msg.Event == phx.EventLeave {
+		err = c.Leave(*msg, size)
+	} else {
+		err = c.Handle(*msg, size)
+	}
 	if err == nil {
 		return
 	}
 	s.inbox.Add(-int64(size))
 	if errors.Is(err, channel.ErrRetired) {
-		missing(s, msg)
+		s.missing(msg)
 		return
 	}
 	s.refuse(msg, phx.ReasonOverloaded, overloadedRetry)
+}
+
+// missing answers a message to a topic that is not joined.
+func (s *Socket) missing(msg *phx.Message) {
+	if msg.Event == phx.EventLeave {
+		channel.LeftAlready(s, msg)
+	} else {
+		channel.Unmatched(s, msg)
+	}
 }
 
 // channel returns the channel of a topic, a new one if there is none. It fails
