@@ -102,16 +102,16 @@ type End struct {
 type Socket struct {
 	cfg    Config
 	out    outbox
-	inbox  atomic.Int64  // bytes in the channels' mailboxes
-	inWait atomic.Bool   // the reader waits for room in the mailboxes
-	room   chan struct{} // wakes the reader
-	binary sync.Once     // logs the first payload that could not be sent
+	inbox  atomic.Int64                  // bytes in the channels' mailboxes
+	room   atomic.Pointer[chan struct{}] // wakes the reader; made when it first waits
+	inWait atomic.Bool                   // the reader waits for room in the mailboxes
+	binary sync.Once                     // logs the first payload that could not be sent
 
 	invalid []time.Time // when the last malformed frames came; the reader's
 
 	end      atomic.Pointer[End]
 	mu       sync.Mutex
-	channels map[string]*channel.Channel
+	channels topics
 }
 
 // New returns a socket. It starts nothing.
@@ -131,7 +131,7 @@ func New(cfg Config) *Socket {
 	if cfg.ID != "" {
 		cfg.Logger = cfg.Logger.With(slog.String("socket", cfg.ID))
 	}
-	return &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}, room: make(chan struct{}, 1)}
+	return &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}}
 }
 
 // HandleFrame carries out what a frame of the client asks for, as far as it can
@@ -168,7 +168,7 @@ func (s *Socket) dispatch(msg *phx.Message, size int) {
 func (s *Socket) join(msg *phx.Message, size int) {
 	// The channel asks again in its turn, when the routes may be others. This
 	// keeps what leads nowhere from becoming a channel.
-	if _, ok := s.cfg.Route(msg.Topic); !ok && !s.has(msg.Topic) {
+	if _, ok := s.cfg.Route(msg.Topic); !ok && s.find(msg.Topic) == nil {
 		channel.Unmatched(s, msg)
 		return
 	}
@@ -192,17 +192,15 @@ func (s *Socket) join(msg *phx.Message, size int) {
 	}
 }
 
-func (s *Socket) has(topic string) bool {
+func (s *Socket) find(topic string) *channel.Channel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.channels[topic] != nil
+	return s.channels.get(topic)
 }
 
 // forward gives a message to the channel of its topic, if there is one.
 func (s *Socket) forward(msg *phx.Message, size int) {
-	s.mu.Lock()
-	c := s.channels[msg.Topic]
-	s.mu.Unlock()
+	c := s.find(msg.Topic)
 	if c == nil {
 		s.missing(msg)
 		return
@@ -239,7 +237,7 @@ func (s *Socket) missing(msg *phx.Message) {
 func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.channels[topic]; c != nil {
+	if c := s.channels.get(topic); c != nil {
 		// One that the client has left takes a place again if it is joined again.
 		return c, !c.Left() || s.places() > 0
 	}
@@ -254,10 +252,7 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 		CloseBeforeReply: s.cfg.Encoder.Serializer == phx.V1(),
 		Retired:          s.retired,
 	})
-	if s.channels == nil {
-		s.channels = make(map[string]*channel.Channel)
-	}
-	s.channels[topic] = c
+	s.channels.add(c)
 	return c, true
 }
 
@@ -265,17 +260,17 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 // has left do not count while their handlers come to know of it, up to as many
 // again. The caller holds s.mu.
 func (s *Socket) crowded() bool {
-	if len(s.channels) < s.cfg.MaxChannels {
+	if len(s.channels.list) < s.cfg.MaxChannels {
 		return false
 	}
-	return s.places() <= 0 || len(s.channels) >= 2*s.cfg.MaxChannels
+	return s.places() <= 0 || len(s.channels.list) >= 2*s.cfg.MaxChannels
 }
 
 // places is how many channels the client may still have, those that it has left
 // not counted. The caller holds s.mu.
 func (s *Socket) places() int {
 	places := s.cfg.MaxChannels
-	for _, c := range s.channels {
+	for _, c := range s.channels.list {
 		if !c.Left() {
 			places--
 		}
@@ -287,9 +282,7 @@ func (s *Socket) places() int {
 func (s *Socket) retired(c *channel.Channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.channels[c.Topic()] == c {
-		delete(s.channels, c.Topic())
-	}
+	s.channels.remove(c)
 }
 
 // malformed answers a frame that could not be decoded, as far as that is
@@ -334,17 +327,21 @@ func (s *Socket) refuse(msg *phx.Message, reason phx.Reason, retryAfter time.Dur
 
 func (s *Socket) waitForRoom(ctx context.Context) error {
 	for s.inbox.Load() > maxInbox {
+		room := s.room.Load()
+		if room == nil {
+			made := make(chan struct{}, 1)
+			room = &made
+			s.room.Store(room)
+		}
 		s.inWait.Store(true)
-		if s.inbox.Load() <= maxInbox {
+		// Whoever makes room, or ends the socket, from now on wakes the reader.
+		if s.inbox.Load() <= maxInbox || s.end.Load() != nil {
 			break
 		}
 		select {
-		case <-s.room:
+		case <-*room:
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		if s.end.Load() != nil {
-			break
 		}
 	}
 	s.inWait.Store(false)
@@ -359,8 +356,12 @@ func (s *Socket) Handled(size int) {
 }
 
 func (s *Socket) wakeReader() {
+	room := s.room.Load()
+	if room == nil {
+		return // it has never waited
+	}
 	select {
-	case s.room <- struct{}{}:
+	case *room <- struct{}{}:
 	default:
 	}
 }
@@ -415,8 +416,8 @@ func (s *Socket) Close(end End, why LeaveKind) {
 		return
 	}
 	s.mu.Lock()
-	channels := s.channels
-	s.channels = nil
+	channels := s.channels.list
+	s.channels = topics{}
 	s.mu.Unlock()
 	wake := s.out.close(&end, end.Code == 0)
 	for _, c := range channels {

@@ -30,12 +30,13 @@ type conn struct {
 	seen   atomic.Int64 // the transport's tick when data last arrived
 
 	written sync.Once
-	// flushed is closed when the last writer has ended.
-	flushed chan struct{}
+	// flushed is done when the last writer has ended.
+	flushed sync.WaitGroup
 }
 
 func newConn(t *Transport, ws *websocket.Conn, cfg socket.Config) *conn {
-	c := &conn{t: t, ws: ws, net: ws.NetConn(), flushed: make(chan struct{})}
+	c := &conn{t: t, ws: ws, net: ws.NetConn()}
+	c.flushed.Add(1)
 	if tcp, ok := c.net.(*net.TCPConn); ok {
 		c.raw, _ = tcp.SyscallConn() // without it, writes go the longer way
 	}
@@ -84,7 +85,7 @@ func (c *conn) read() {
 			end = socket.End{Code: socket.CloseInternalError, Reason: "internal error"}
 		}
 		c.socket.Close(end, socket.LeaveClosed)
-		<-c.flushed
+		c.flushed.Wait()
 		_ = c.ws.Close()
 		c.t.mu.Lock()
 		delete(c.t.conns, c)
@@ -166,7 +167,7 @@ func (c *conn) cut() {
 }
 
 // lastWritten lets the reader close the connection.
-func (c *conn) lastWritten() { c.written.Do(func() { close(c.flushed) }) }
+func (c *conn) lastWritten() { c.written.Do(c.flushed.Done) }
 
 func (c *conn) bug(r any) {
 	c.t.cfg.Logger.Error("BUG: panic in a connection", "panic", r, "stack", string(debug.Stack()))

@@ -104,7 +104,7 @@ func New(cfg Config) *Transport {
 	t := &Transport{
 		cfg: cfg,
 		upgrader: websocket.Upgrader{
-			ReadBufferSize:  1024,
+			ReadBufferSize:  512, // larger messages are read past it
 			WriteBufferSize: 256, // gorilla writes control frames only
 			WriteBufferPool: &sync.Pool{},
 			CheckOrigin:     func(*http.Request) bool { return true }, // it was, before Accept
