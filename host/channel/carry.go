@@ -19,7 +19,7 @@ func (c *Channel) carryOut(m *membership, do []Effect, how carriage) {
 		switch e.kind {
 		case KindPush:
 			if how.push {
-				c.client.Push(&phx.Message{JoinRef: m.joinRef, Topic: c.topic, Event: e.event, Payload: e.payload})
+				c.push(m.joinRef, e.event, e.payload)
 			}
 		case KindBroadcast, KindBroadcastFrom:
 			c.broadcast(c.topic, e, how.hops)

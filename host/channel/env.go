@@ -42,9 +42,14 @@ type Env struct {
 	ids     atomic.Uint64
 	dropped atomic.Uint64 // broadcasts that went too far, see MaxHops
 	turns   *crew.Crew[*Channel]
-	items   sync.Pool // *item; that mailboxes have done with
 	ctx     context.Context
 	abort   context.CancelFunc
+
+	// What is used again, so that a call costs few allocations.
+	items    sync.Pool // *item
+	events   sync.Pool // *Event
+	messages sync.Pool // *phx.Message
+	replies  sync.Pool // *phx.Reply
 }
 
 // NewEnv returns an Env. It starts nothing.
@@ -123,7 +128,8 @@ func (e *Env) topic(name string) pubsub.Topic {
 
 // Client is the client at the other end of a channel, as the channel sees it: a
 // socket. Its methods encode and queue; they must not block, must not call the
-// channel, and may be called from several goroutines at once.
+// channel, must not keep the message or the reply, and may be called from several
+// goroutines at once.
 type Client interface {
 	// Push sends a message to the client.
 	Push(m *phx.Message)

@@ -114,6 +114,9 @@ type Traits struct {
 	// RepliesLater tells that the handler may answer an event after it has
 	// returned from it, by [ReplyTo]. Without it the refs of events are not kept.
 	RepliesLater bool
+	// ForgetsEvents tells that the handler does not refer to an [Event] any more
+	// once it has returned, nor does what it returns. Events are then used again.
+	ForgetsEvents bool
 }
 
 func (t *Traits) has(c Callbacks) bool { return t.Callbacks&c != 0 }

@@ -15,7 +15,7 @@ func (c *Channel) out(d delivery) {
 	ev.Event = d.b.Event()
 	ev.Payload = d.b.Payload()
 	ev.Self = d.self
-	res, ok := c.inform(CallbackHandleOut, &ev)
+	res, ok := c.inform(CallbackHandleOut, ev)
 	if !ok {
 		return
 	}
@@ -38,7 +38,7 @@ func (c *Channel) heard(b *phx.Broadcast) {
 	ev.Event = b.Event()
 	ev.Payload = b.Payload()
 	ev.Info = InfoBroadcast
-	c.info(&ev, carriage{push: true, hops: b.Hops() + 1})
+	c.info(ev, carriage{push: true, hops: b.Hops() + 1})
 }
 
 // rang handles a timer that is due.
@@ -51,7 +51,7 @@ func (c *Channel) rang(t *timer) {
 	ev.Payload = t.payload
 	ev.Info = InfoTimer
 	ev.Ref = t.key
-	c.info(&ev, carriage{push: true})
+	c.info(ev, carriage{push: true})
 }
 
 // info tells the handler of what reached the channel from elsewhere.
@@ -66,15 +66,18 @@ func (c *Channel) info(ev *Event, how carriage) {
 	}
 }
 
-// inform calls the handler with what no client waits to be answered.
+// inform calls the handler with what no client waits to be answered. The event
+// must not be used any more.
 func (c *Channel) inform(cb Callbacks, ev *Event) (Result, bool) {
 	m := &c.member
 	res, err := c.call(m, cb, ev)
+	event := ev.Event
+	c.forget(m, ev)
 	var refusal *Refusal
 	if errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge {
 		// The sender's message is too large for the handler of a client that did
 		// nothing. It cannot be delivered unseen, since handle_out may be a filter.
-		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name)
+		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", event, "callback", cb.String(), "plugin", m.traits().Name)
 		return Result{}, false
 	}
 	return res, !c.failed(cb, res, err)

@@ -134,7 +134,7 @@ func (c *Channel) join(msg *phx.Message) {
 	ev.Payload = msg.Payload
 	ev.WantsReply = msg.Ref != ""
 	ev.Ref = m.nextRef(msg)
-	res, err := c.call(&m, CallbackJoin, &ev)
+	res, err := c.call(&m, CallbackJoin, ev)
 	if err != nil || res.Status != StatusOK {
 		c.refuseJoin(&m, msg, res, err)
 		closeOld()
@@ -199,7 +199,9 @@ func (c *Channel) in(msg *phx.Message) {
 	ev.Payload = msg.Payload
 	ev.WantsReply = msg.Ref != ""
 	ev.Ref = m.nextRef(msg)
-	res, err := c.call(m, CallbackHandleIn, &ev)
+	ref, now := ev.Ref, ev.Now
+	res, err := c.call(m, CallbackHandleIn, ev)
+	c.forget(m, ev)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		c.refuse(msg, refusal)
@@ -209,7 +211,7 @@ func (c *Channel) in(msg *phx.Message) {
 		return
 	}
 	if traits.RepliesLater && msg.Ref != "" && res.Reply.Status == "" {
-		m.keepOpen(ev.Ref, msg.Ref, ev.Now)
+		m.keepOpen(ref, msg.Ref, now)
 	}
 	c.carryOut(m, res.Do, carriage{push: true})
 	if res.Reply.Status != "" {
@@ -284,7 +286,7 @@ func (c *Channel) leave(m *membership, kind LeaveKind) {
 	}
 	ev := c.event(m)
 	ev.Leave = kind
-	res, err := c.call(m, CallbackLeave, &ev)
+	res, err := c.call(m, CallbackLeave, ev)
 	if err != nil {
 		c.logFailure(m, CallbackLeave, err)
 		return
@@ -359,13 +361,27 @@ func (c *Channel) detach() membership {
 }
 
 // event returns what all callbacks of m are told.
-func (c *Channel) event(m *membership) Event {
-	return Event{
+func (c *Channel) event(m *membership) *Event {
+	ev, _ := c.env.events.Get().(*Event)
+	if ev == nil {
+		ev = new(Event)
+	}
+	*ev = Event{
 		Topic:         c.topic,
 		Assigns:       m.assigns,
 		SocketAssigns: c.opts.SocketAssigns,
 		Now:           c.env.now(),
 		Channel:       m.id,
+	}
+	return ev
+}
+
+// forget lets an event be used again that the handler of m was called with,
+// unless the handler may have kept it.
+func (c *Channel) forget(m *membership, ev *Event) {
+	if m.traits().ForgetsEvents {
+		*ev = Event{}
+		c.env.events.Put(ev)
 	}
 }
 
@@ -419,7 +435,26 @@ func (c *Channel) reply(joinRef, ref phx.Ref, status phx.Status, payload phx.Pay
 	if ref == "" {
 		return // the client does not wait
 	}
-	c.client.Reply(&phx.Reply{JoinRef: joinRef, Ref: ref, Topic: c.topic, Status: status, Payload: payload})
+	r, _ := c.env.replies.Get().(*phx.Reply)
+	if r == nil {
+		r = new(phx.Reply)
+	}
+	*r = phx.Reply{JoinRef: joinRef, Ref: ref, Topic: c.topic, Status: status, Payload: payload}
+	c.client.Reply(r)
+	*r = phx.Reply{}
+	c.env.replies.Put(r)
+}
+
+// push sends an event to the client.
+func (c *Channel) push(joinRef phx.Ref, event string, payload phx.Payload) {
+	m, _ := c.env.messages.Get().(*phx.Message)
+	if m == nil {
+		m = new(phx.Message)
+	}
+	*m = phx.Message{JoinRef: joinRef, Topic: c.topic, Event: event, Payload: payload}
+	c.client.Push(m)
+	*m = phx.Message{}
+	c.env.messages.Put(m)
 }
 
 func (c *Channel) phxClose(joinRef phx.Ref) { c.last(joinRef, phx.EventClose, phx.Payload{}) }

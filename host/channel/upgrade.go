@@ -23,7 +23,7 @@ func (c *Channel) upgrade(done func(outcome)) {
 		ev := c.event(m)
 		ev.Event = m.traits().Name
 		var err error
-		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, &ev)
+		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, ev)
 		if err == nil {
 			err = m.checkKept(res.Do)
 		}

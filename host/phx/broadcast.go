@@ -73,12 +73,12 @@ type Framing struct {
 // Message encodes m. The error is [ErrNoBinary] where the serializer cannot
 // carry bytes, or a [*FrameError] where a name does not fit into a binary frame.
 func (e *Encoder) Message(m *Message) ([]byte, error) {
-	return e.seal(e.Serializer.AppendMessage(e.room(len(m.Topic)+len(m.Event)+len(m.Payload.data)), m))
+	return e.seal(e.Serializer.AppendMessage(e.room(messageRoom+len(m.JoinRef)+len(m.Ref)+len(m.Topic)+len(m.Event)+len(m.Payload.data)), m))
 }
 
 // Reply encodes r. The errors are those of [Encoder.Message].
 func (e *Encoder) Reply(r *Reply) ([]byte, error) {
-	return e.seal(e.Serializer.AppendReply(e.room(len(r.Topic)+len(r.Payload.data)), r))
+	return e.seal(e.Serializer.AppendReply(e.room(replyRoom+len(r.JoinRef)+len(r.Ref)+len(r.Topic)+len(r.Payload.data)), r))
 }
 
 // Broadcast returns the frame of b, which is encoded at the first call and
@@ -90,7 +90,7 @@ func (e *Encoder) Broadcast(b *Broadcast) ([]byte, error) {
 		return found.frame, found.err
 	}
 	made := &encoded{by: e}
-	made.frame, made.err = e.seal(e.Serializer.AppendBroadcast(e.room(len(b.topic)+len(b.event)+len(b.payload.data)), b))
+	made.frame, made.err = e.seal(e.Serializer.AppendBroadcast(e.room(messageRoom+len(b.topic)+len(b.event)+len(b.payload.data)), b))
 	for {
 		made.next = known
 		if b.frames.CompareAndSwap(known, made) {
@@ -111,12 +111,15 @@ func (f *encoded) of(e *Encoder) *encoded {
 	return f
 }
 
-// envelopeRoom covers the rest of the envelope with refs of usual length, so
-// that a frame takes one allocation.
-const envelopeRoom = 96
+// What the rest of an envelope takes, in either version, so that a frame is one
+// allocation, and not much larger than it has to be: those of slow clients wait.
+const (
+	messageRoom = 64
+	replyRoom   = 104
+)
 
 func (e *Encoder) room(n int) []byte {
-	return make([]byte, e.Framing.Room, e.Framing.Room+envelopeRoom+n)
+	return make([]byte, e.Framing.Room, e.Framing.Room+n)
 }
 
 func (e *Encoder) seal(buf []byte, binary bool, err error) ([]byte, error) {

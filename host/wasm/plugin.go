@@ -303,10 +303,11 @@ type declaration struct {
 
 func (d *declaration) traits(name string) channel.Traits {
 	return channel.Traits{
-		Name:         name,
-		Callbacks:    d.channelCallbacks(),
-		Intercepts:   d.intercepts,
-		AcceptBinary: d.acceptBinary,
+		Name:          name,
+		Callbacks:     d.channelCallbacks(),
+		Intercepts:    d.intercepts,
+		AcceptBinary:  d.acceptBinary,
+		ForgetsEvents: true, // the guest has a copy
 	}
 }
 
