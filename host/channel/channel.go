@@ -149,6 +149,8 @@ func (c *Channel) post(it item) error {
 		if it.kind == itemJoin {
 			c.vacated.Store(false)
 		}
+	case itemAdmit:
+		c.vacated.Store(false)
 	}
 	c.enqueue(it)
 	return nil

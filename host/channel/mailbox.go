@@ -28,11 +28,12 @@ type item struct {
 	leave LeaveKind // itemClose
 	msg   phx.Message
 	size  int
-	out   delivery      // itemOut, itemInfo
-	timer *timer        // itemTimer
-	done  func(outcome) // itemUpgrade
-	err   error         // itemFail: why, or nil if that has been logged
-	id    uint64        // itemOut, itemInfo, itemTimer, itemFail: the membership it belongs to
+	out   delivery       // itemOut, itemInfo
+	timer *timer         // itemTimer
+	done  func(outcome)  // itemUpgrade
+	look  func(Standing) // itemLook, itemAdmit
+	err   error          // itemFail: why, or nil if that has been logged
+	id    uint64         // itemOut, itemInfo, itemTimer, itemFail: the membership it belongs to
 }
 
 type itemKind uint8
@@ -48,6 +49,8 @@ const (
 	itemKick
 	itemClose
 	itemFail
+	itemLook
+	itemAdmit
 )
 
 type delivery struct {

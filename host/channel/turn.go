@@ -86,6 +86,11 @@ func (c *Channel) carry(it *item) {
 		if it.id == c.member.id {
 			c.fail(CallbackHandleOut, it.err)
 		}
+	case itemLook:
+		it.look(c.standing())
+	case itemAdmit:
+		c.admitted(it.msg.JoinRef)
+		it.look(c.standing())
 	}
 }
 
@@ -241,7 +246,7 @@ func (c *Channel) left(msg *phx.Message) {
 func (c *Channel) noteLeft() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.waiting.any(itemJoin) {
+	if !c.waiting.any(itemJoin) && !c.waiting.any(itemAdmit) {
 		c.vacated.Store(true)
 	}
 }

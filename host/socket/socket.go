@@ -71,8 +71,8 @@ type Config struct {
 	// Route finds the handler of a topic.
 	Route func(topic string) (channel.Handler, bool)
 	// Wake is called when frames wait and nobody is writing. The transport then
-	// calls Next until it returns nothing, on another goroutine: Wake must not
-	// block.
+	// calls Next until it returns nothing, on another goroutine if it writes them
+	// to somebody: Wake must not block.
 	Wake func()
 	// Assigns is handed to handlers with every event. Default {}.
 	Assigns []byte
