@@ -51,6 +51,9 @@ type Config struct {
 	Mount string
 	// Routes send topics to channels. The first match wins.
 	Routes []Route
+	// RoutesOptional lets a host have none: its topics can be broadcast to and
+	// subscribed to, and not be joined.
+	RoutesOptional bool
 	// Connect is the plugin whose connect callback decides about new sockets; it
 	// may be one of the routes' plugins. ConnectHandler is the same as a native
 	// handler; at most one of the two is set. Default: every socket is let in.
@@ -128,6 +131,8 @@ type Host struct {
 	tenant *tenant.Tenant
 	ws     *websocket.Transport
 	mux    http.Handler
+
+	locals locals // closed by the drain
 
 	deploying chan struct{}      // has room for one deploy at a time
 	plugins   map[*Plugin]served // belongs to New, then to who deploys
@@ -224,7 +229,7 @@ func (h *Host) build() error {
 // handlers returns the routes with their plugins compiled. Routes that are at
 // fault are returned too, without a handler, so that their patterns are checked.
 func (h *Host) handlers() ([]tenant.Route, error) {
-	if len(h.cfg.Routes) == 0 {
+	if len(h.cfg.Routes) == 0 && !h.cfg.RoutesOptional {
 		return nil, errors.New("host: no routes: nothing could be joined")
 	}
 	routes := make([]tenant.Route, 0, len(h.cfg.Routes))
@@ -287,7 +292,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Subscribers is the number of subscriptions of topic on this node: of the
 // channels that are joined to it, and of those that listen to it from elsewhere.
 func (h *Host) Subscribers(topic string) int {
-	return h.pubsub.Subscribers(pubsub.Topic{Namespace: h.tenant.Name(), Name: topic})
+	return h.pubsub.Subscribers(h.topic(topic))
 }
 
 // Kick ends every channel of this node that is joined to topic, as an operator
@@ -296,7 +301,8 @@ func (h *Host) Subscribers(topic string) int {
 func (h *Host) Kick(topic string) int { return h.tenant.Kick(topic) }
 
 // Busy tells whether a channel is at work, timers that are not due left aside. It
-// is for tests that move the clock.
+// is for those who wait until all that something caused has happened: tests that
+// move the clock, and the console.
 func (h *Host) Busy() bool { return h.tenant.Busy() }
 
 // ErrRan is returned by Run when it was called before.
@@ -344,6 +350,7 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 	// A page that is still being sent must not keep the sockets open.
 	pages := make(chan error, 1)
 	go func() { pages <- server.Shutdown(grace) }()
+	h.closeLocals()
 	err := errors.Join(h.ws.Shutdown(grace), h.tenant.Wait(grace))
 	if slow := <-pages; slow != nil {
 		err = errors.Join(err, slow, server.Close())
@@ -389,7 +396,8 @@ func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 func (h *Host) Shutdown(ctx context.Context) error {
 	if h.state.CompareAndSwap(stateNew, stateStopped) {
 		close(h.done)
-		return h.engine.Close(ctx)
+		h.closeLocals()
+		return errors.Join(h.tenant.Wait(ctx), h.engine.Close(ctx))
 	}
 	h.stopOnce.Do(func() { close(h.stop) })
 	cut := context.AfterFunc(ctx, h.cutOff)

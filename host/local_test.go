@@ -1,0 +1,211 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/channel/channeltest"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+	"github.com/chhost/chhost/host/socket"
+)
+
+// inbox keeps frames as text, binary ones behind a "!".
+type inbox struct {
+	mu     sync.Mutex
+	frames []string
+}
+
+func (in *inbox) receive(f phx.Frame) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	text := string(f.Data)
+	if f.Binary {
+		text = "!" + text
+	}
+	in.frames = append(in.frames, text)
+}
+
+// expect compares what has come since the last call, when the host is at rest.
+func (in *inbox) expect(t *testing.T, h *host.Host, want ...string) {
+	t.Helper()
+	for deadline := time.Now().Add(channeltest.Deadline); h.Busy(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the host does not come to rest")
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !slices.Equal(in.frames, want) {
+		t.Errorf("received %q, want %q", in.frames, want)
+	}
+	in.frames = nil
+}
+
+// TestLocal guards that a client in this process and one on a connection are
+// alike, and that what each of them is sent arrives.
+func TestLocal(t *testing.T) {
+	leaves := make(chan channel.LeaveKind, 4)
+	s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "rooms:*", Handler: talk(leaves)}}})
+	var in inbox
+	l, err := s.Local(in.receive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), channeltest.Deadline)
+	defer cancel()
+	send := func(frame string) {
+		t.Helper()
+		if err := l.HandleFrame(ctx, phx.Frame{Data: []byte(frame)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(`["1","1","rooms:a","phx_join",{}]`)
+	in.expect(t, s.Host, `["1","1","rooms:a","phx_reply",{"status":"ok","response":{}}]`)
+	if st, err := l.Standing(ctx, "rooms:a"); err != nil || !st.Joined || st.Handler != "talk" {
+		t.Errorf("%+v, %v", st, err)
+	}
+	other := join(t, s.Connect(t, phxclient.ClientOptions{}), "rooms:a")
+	send(`["1","2","rooms:a","say",{"n":1}]`)
+	in.expect(t, s.Host, `[null,null,"rooms:a","say",{"n":1}]`)
+	if m, err := other.Receive(ctx); err != nil || m.Event != "say" {
+		t.Errorf("the other client: %+v, %v", m, err)
+	}
+	send(`["1","3","rooms:a","bytes",{}]`)
+	in.expect(t, s.Host, "!\x00\x01\x07\x051rooms:abytes\x00\xff")
+
+	var refusal *host.Refusal
+	if _, err := l.Admit(ctx, "elsewhere", `"4"`); !errors.As(err, &refusal) || refusal.Reason != phx.ReasonUnmatchedTopic {
+		t.Errorf("err = %v", err)
+	}
+	if st, err := l.Admit(ctx, "rooms:b", `"4"`); err != nil || !st.Joined {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if n := s.Kick("rooms:b"); n != 1 {
+		t.Errorf("kicked %d", n)
+	}
+	in.expect(t, s.Host, `["4","4","rooms:b","phx_close",{}]`)
+	if kind := <-leaves; kind != channel.LeaveKicked {
+		t.Errorf("leave was told %d", kind)
+	}
+	l.Close()
+	l.Close()
+	if kind := <-leaves; kind != channel.LeaveClosed {
+		t.Errorf("leave was told %d", kind)
+	}
+	if _, err := l.Standing(ctx, "rooms:a"); !errors.Is(err, socket.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// talk broadcasts "say", and pushes bytes for "bytes".
+func talk(leaves chan<- channel.LeaveKind) channel.Handler {
+	return channel.Funcs{
+		Name:     "talk",
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		LeaveFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			leaves <- ev.Leave
+			return channel.Result{}, nil
+		},
+		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			if ev.Event == "bytes" {
+				return channel.Result{Do: []channel.Effect{channel.Push(ev.Event, phx.Bytes([]byte{0, 255}))}}, nil
+			}
+			return channel.Result{Do: []channel.Effect{channel.Broadcast(ev.Event, ev.Payload)}}, nil
+		},
+	}.Handler()
+}
+
+// TestShutdownClosesLocals guards that their channels get their leave, whether
+// the host has run or not, and that no more can be opened.
+func TestShutdownClosesLocals(t *testing.T) {
+	for _, run := range []bool{true, false} {
+		leaves := make(chan channel.LeaveKind, 1)
+		h, err := host.New(host.Config{Routes: []host.Route{{Pattern: "*", Handler: open(leaves)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := h.Local(new(inbox).receive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), channeltest.Deadline)
+		defer cancel()
+		if _, err := l.Admit(ctx, "a", `"1"`); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		if run {
+			running, stop := context.WithCancel(ctx)
+			go func() { ended <- h.Run(running) }()
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		} else if err := h.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		select {
+		case kind := <-leaves:
+			if kind != channel.LeaveShutdown {
+				t.Errorf("leave was told %d", kind)
+			}
+		default:
+			t.Error("the shutdown did not wait for leave")
+		}
+		if _, err := h.Local(new(inbox).receive); !errors.Is(err, host.ErrStopped) {
+			t.Errorf("after the shutdown: %v", err)
+		}
+		l.Close()
+	}
+}
+
+// TestBroadcastAndSubscribe guards the topics of a host that serves none.
+func TestBroadcastAndSubscribe(t *testing.T) {
+	s := hosttest.Start(t, host.Config{RoutesOptional: true})
+	var heard []string
+	unsubscribe, err := s.Subscribe("rooms:demo", func(b *phx.Broadcast) {
+		heard = append(heard, b.Topic()+" "+b.Event()+" "+string(b.Payload().Data()))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := phx.JSON([]byte(`[1]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []error{
+		s.Broadcast("", "e", phx.Payload{}),
+		s.Broadcast("rooms:demo", "a\nb", phx.Payload{}),
+		s.Broadcast("rooms:demo", "phx_close", phx.Payload{}),
+		s.Broadcast("rooms:demo", "e", list),
+	} {
+		if bad == nil {
+			t.Error("a broadcast that no plugin could send was sent")
+		}
+	}
+	if _, err := s.Subscribe("", func(*phx.Broadcast) {}); !errors.Is(err, phx.ErrNameLength) {
+		t.Errorf("no topic: %v", err)
+	}
+	if err := s.Broadcast("rooms:demo", "e", phx.Payload{}); err != nil {
+		t.Error(err)
+	}
+	if n := s.Subscribers("rooms:demo"); n != 1 {
+		t.Errorf("%d subscribers", n)
+	}
+	unsubscribe()
+	unsubscribe()
+	if err := s.Broadcast("rooms:demo", "e", phx.Payload{}); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"rooms:demo e {}"}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
+}
