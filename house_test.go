@@ -70,7 +70,7 @@ var rooms = []room{
 
 	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient", "github.com/urfave/cli/v2"},
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
-	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "host", "github.com/peterh/liner"},
+	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "abi host host/phx", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
@@ -98,6 +98,7 @@ var quarantine = map[string]string{
 	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
+	"github.com/peterh/liner":                 "cmd/chhost/internal/console",
 }
 
 // testModules may be imported by every package's tests.
@@ -114,6 +115,8 @@ type start struct {
 // files. Whoever starts a goroutine waits for it, and says here how.
 var goroutines = map[string]start{
 	"cmd/chhost/internal/author": {1, "Player.Play: the host that a dialogue is played against; it shuts it down and waits for its Run"},
+
+	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
 	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},

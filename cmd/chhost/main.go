@@ -32,8 +32,8 @@ const (
 
 // doMain is the command; it returns the exit code and touches nothing but what
 // it is given.
-func doMain(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	app := newApp(stdout, stderr)
+func doMain(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := newApp(stdin, stdout, stderr)
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -60,8 +60,8 @@ func version() string {
 	return "(devel)"
 }
 
-func newApp(stdout, stderr io.Writer) *cli.App {
-	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), serveCommand(), loadCommand()}
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), loadCommand()}
 	for _, command := range commands {
 		// A value that a flag does not take; the library would print all of the help.
 		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return &usageError{c.Command.Name, err.Error()} }
@@ -81,6 +81,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas
+		Reader:                    stdin,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
 		// The library would print the error and end the process.

@@ -31,6 +31,7 @@ import (
 //	join ADDRESS TOPIC JSON   joins a topic of a host, as a client that stays until the script's end
 //	push EVENT JSON           pushes an event on it, and writes the reply to the standard output
 //	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
+//	transcript FILE ARGS...   types FILE into chhost console ARGS and compares the answers, see [transcript]
 //	walkthrough FILE          runs every command that a Markdown file shows, in the file's directory
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -43,6 +44,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"join":        joinTopic,
 		"push":        pushEvent,
 		"edit":        edit,
+		"transcript":  transcript,
 		"walkthrough": walkthrough,
 	}
 }

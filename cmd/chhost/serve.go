@@ -50,7 +50,10 @@ func serve(c *cli.Context) error {
 		return asUsage(c, err)
 	}
 	plugins := pluginFiles{settings: settings, byFile: make(map[string]*host.Plugin)}
-	routes, err := parseRoutes(c.StringSlice("route"), plugins)
+	if len(c.StringSlice("route")) == 0 {
+		return &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
+	}
+	routes, err := parseRoutes(c, plugins.read)
 	if err != nil {
 		return err
 	}
@@ -104,20 +107,18 @@ func (files pluginFiles) read(file string) (*host.Plugin, error) {
 	return files.byFile[file], nil
 }
 
-// parseRoutes reads PATTERN=FILE; a pattern may contain =, a file name may not.
-func parseRoutes(specs []string, plugins pluginFiles) ([]host.Route, error) {
-	if len(specs) == 0 {
-		return nil, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
-	}
+// parseRoutes reads --route PATTERN=FILE; a pattern may contain =, a file name may
+// not. read returns the plugin of a file.
+func parseRoutes(c *cli.Context, read func(file string) (*host.Plugin, error)) ([]host.Route, error) {
 	var patterns []string
 	var routes []host.Route
-	for _, spec := range specs {
+	for _, spec := range c.StringSlice("route") {
 		i := strings.LastIndexByte(spec, '=')
 		if i <= 0 || i == len(spec)-1 {
-			return nil, &usageError{"serve", fmt.Sprintf("--route %q is not of the form PATTERN=FILE, such as 'foods:*=food.wasm'", spec)}
+			return nil, &usageError{c.Command.Name, fmt.Sprintf("--route %q is not of the form PATTERN=FILE, such as 'foods:*=food.wasm'", spec)}
 		}
 		pattern, file := spec[:i], spec[i+1:]
-		plugin, err := plugins.read(file)
+		plugin, err := read(file)
 		if err != nil {
 			return nil, fmt.Errorf("--route %s: %w", spec, err)
 		}
@@ -125,7 +126,7 @@ func parseRoutes(specs []string, plugins pluginFiles) ([]host.Route, error) {
 		routes = append(routes, host.Route{Pattern: pattern, Plugin: plugin})
 	}
 	if err := host.CheckPatterns(patterns...); err != nil {
-		return nil, &usageError{"serve", "--route: " + err.Error()}
+		return nil, &usageError{c.Command.Name, "--route: " + err.Error()}
 	}
 	return routes, nil
 }

@@ -1,0 +1,53 @@
+;; The version with both of the further clauses: any new food is sent back to whoever
+;; sent it (the guide's reply/3 is push here), all other events go to everybody.
+;;
+;;     def handle_in(event = "new:" <> _some_food, message, socket) do
+;;       reply socket, event, message
+;;     end
+;;     def handle_in(event, message, socket) do
+;;       broadcast! socket, event, message
+;;     end
+(module
+  ;; event, its length, payload, its length, flags
+  (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
+  (import "chhost_v1" "push" (func $push (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 32) "new:msg")
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32)
+    (select (i32.const 1024) (i32.const 0) (i32.le_u (local.get $size) (i32.const 130048))))
+  ;; same compares n bytes.
+  (func $same (param $a i32) (param $b i32) (param $n i32) (result i32)
+    (loop $next
+      (if (i32.eqz (local.get $n)) (then (return (i32.const 1))))
+      (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+      (br_if $next
+        (i32.eq
+          (i32.load8_u (i32.add (local.get $a) (local.get $n)))
+          (i32.load8_u (i32.add (local.get $b) (local.get $n))))))
+    (i32.const 0))
+  (func $event_is (param $ev i32) (param $name i32) (param $len i32) (result i32)
+    (if (i32.ne (i32.load offset=20 (local.get $ev)) (local.get $len)) (then (return (i32.const 0))))
+    (call $same (i32.load offset=16 (local.get $ev)) (local.get $name) (local.get $len)))
+  (func $is_new (param $ev i32) (result i32)
+    (if (i32.lt_u (i32.load offset=20 (local.get $ev)) (i32.const 4)) (then (return (i32.const 0))))
+    (call $same (i32.load offset=16 (local.get $ev)) (i32.const 32) (i32.const 4)))
+  (func $broadcast_it (param $ev i32)
+    (call $broadcast
+      (i32.load offset=16 (local.get $ev)) (i32.load offset=20 (local.get $ev))
+      (i32.load offset=24 (local.get $ev)) (i32.load offset=28 (local.get $ev))
+      (i32.const 0)))
+  (func $push_it (param $ev i32)
+    (call $push
+      (i32.load offset=16 (local.get $ev)) (i32.load offset=20 (local.get $ev))
+      (i32.load offset=24 (local.get $ev)) (i32.load offset=28 (local.get $ev))
+      (i32.const 0)))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "leave") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param $ev i32) (result i32)
+    (if (i32.and
+          (call $is_new (local.get $ev))
+          (i32.eqz (call $event_is (local.get $ev) (i32.const 32) (i32.const 7))))
+      (then (call $push_it (local.get $ev)))
+      (else (call $broadcast_it (local.get $ev))))
+    (i32.const 0)))
