@@ -36,6 +36,19 @@ type (
 // ErrStopped is returned when the host is shutting down, or has ended.
 var ErrStopped = errors.New("host: the host has been shut down")
 
+// ErrSocketClosed is returned by the methods of a [Local] that has ended: it was
+// closed, also by the host's shutdown, or more waited for its client than
+// [tenant.Limits] allow.
+var ErrSocketClosed = errors.New("host: the socket has ended")
+
+// ended replaces the error of a socket that has.
+func ended(err error) error {
+	if errors.Is(err, socket.ErrClosed) {
+		return ErrSocketClosed
+	}
+	return err
+}
+
 // locals are the sockets that the shutdown has to close.
 type locals struct {
 	mu     sync.Mutex
@@ -91,24 +104,27 @@ func (l *Local) drain() {
 	}
 }
 
-// HandleFrame takes a frame from the client, see [socket.Socket.HandleFrame].
+// HandleFrame takes a frame from the client, see [socket.Socket.HandleFrame]. The
+// error is [ErrSocketClosed], or ctx's.
 func (l *Local) HandleFrame(ctx context.Context, f phx.Frame) error {
-	return l.socket.HandleFrame(ctx, f)
+	return ended(l.socket.HandleFrame(ctx, f))
 }
 
 // Standing returns what the client is to a topic, once all that it sent there has
-// been handled. The error is [socket.ErrClosed], or ctx's.
+// been handled. The error is [ErrSocketClosed], or ctx's.
 func (l *Local) Standing(ctx context.Context, topic string) (Standing, error) {
-	return l.socket.Standing(ctx, topic)
+	standing, err := l.socket.Standing(ctx, topic)
+	return standing, ended(err)
 }
 
 // Admit makes the client a member of a topic without asking the topic's handler,
 // as only the program that runs the host may, and returns its standing. The
 // handler's Leave is called at the end of the membership as for any other. Frames
 // of the membership carry joinRef. [Host.Kick] is the opposite. The error is a
-// [*Refusal] if no route leads anywhere, [socket.ErrClosed], or ctx's.
+// [*Refusal] if no route leads anywhere, [ErrSocketClosed], or ctx's.
 func (l *Local) Admit(ctx context.Context, topic string, joinRef phx.Ref) (Standing, error) {
-	return l.socket.Admit(ctx, topic, joinRef)
+	standing, err := l.socket.Admit(ctx, topic, joinRef)
+	return standing, ended(err)
 }
 
 // Close ends the socket and its channels, as the end of a connection does. It

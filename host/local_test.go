@@ -14,7 +14,6 @@ import (
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
-	"github.com/chhost/chhost/host/socket"
 )
 
 // inbox keeps frames as text, binary ones behind a "!".
@@ -100,7 +99,7 @@ func TestLocal(t *testing.T) {
 	if kind := <-leaves; kind != channel.LeaveClosed {
 		t.Errorf("leave was told %d", kind)
 	}
-	if _, err := l.Standing(ctx, "rooms:a"); !errors.Is(err, socket.ErrClosed) {
+	if _, err := l.Standing(ctx, "rooms:a"); !errors.Is(err, host.ErrSocketClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 }

@@ -108,25 +108,28 @@ func (files pluginFiles) read(file string) (*host.Plugin, error) {
 }
 
 // parseRoutes reads --route PATTERN=FILE; a pattern may contain =, a file name may
-// not. read returns the plugin of a file.
+// not. read returns the plugin of a file, which may have to be built: it is called
+// when all patterns have been found good.
 func parseRoutes(c *cli.Context, read func(file string) (*host.Plugin, error)) ([]host.Route, error) {
-	var patterns []string
-	var routes []host.Route
-	for _, spec := range c.StringSlice("route") {
+	specs := c.StringSlice("route")
+	patterns, files := make([]string, len(specs)), make([]string, len(specs))
+	for n, spec := range specs {
 		i := strings.LastIndexByte(spec, '=')
 		if i <= 0 || i == len(spec)-1 {
 			return nil, &usageError{c.Command.Name, fmt.Sprintf("--route %q is not of the form PATTERN=FILE, such as 'foods:*=food.wasm'", spec)}
 		}
-		pattern, file := spec[:i], spec[i+1:]
-		plugin, err := read(file)
-		if err != nil {
-			return nil, fmt.Errorf("--route %s: %w", spec, err)
-		}
-		patterns = append(patterns, pattern)
-		routes = append(routes, host.Route{Pattern: pattern, Plugin: plugin})
+		patterns[n], files[n] = spec[:i], spec[i+1:]
 	}
 	if err := host.CheckPatterns(patterns...); err != nil {
 		return nil, &usageError{c.Command.Name, "--route: " + err.Error()}
+	}
+	var routes []host.Route
+	for n, spec := range specs {
+		plugin, err := read(files[n])
+		if err != nil {
+			return nil, fmt.Errorf("--route %s: %w", spec, err)
+		}
+		routes = append(routes, host.Route{Pattern: patterns[n], Plugin: plugin})
 	}
 	return routes, nil
 }

@@ -29,8 +29,9 @@ type Handler interface {
 	// StatusError refuses it with the reply's payload, StatusIgnore leaves it
 	// without an answer (the guide's :ignore).
 	Join(ctx context.Context, ev *Event) (Result, error)
-	// Leave is called once for every join that returned StatusOK, after the
-	// channel was unsubscribed; ev.Leave says why.
+	// Leave is called once for every join that returned StatusOK, and for every
+	// membership that [Channel.Admit] made, after the channel was unsubscribed;
+	// ev.Leave says why.
 	Leave(ctx context.Context, ev *Event) (Result, error)
 	// HandleIn is called for each event of the client.
 	HandleIn(ctx context.Context, ev *Event) (Result, error)

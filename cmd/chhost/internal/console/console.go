@@ -94,11 +94,9 @@ func withoutTime(groups []string, a slog.Attr) slog.Attr {
 // serve reads commands and carries them out.
 func serve(ctx context.Context, cfg Config, h *host.Host, logs *heldLog) error {
 	s := newSession(h, cfg)
-	local, err := h.Local(s.mail.receive)
-	if err != nil {
+	if err := s.open(); err != nil {
 		return err
 	}
-	s.local = local
 	defer s.close()
 	source := openSource(cfg, s)
 	defer source.close()
@@ -130,12 +128,13 @@ func (s *session) take(ctx context.Context, text string, err error) (quit bool) 
 	var out bytes.Buffer
 	if err == nil {
 		quit, err = s.run(ctx, &out, text)
+	} else {
+		s.lines++
 	}
 	if err != nil {
 		s.failed++
 		fmt.Fprintf(&out, "error: %s\n", indented(err.Error()))
 	}
-	s.lines++
 	_, _ = s.out.Write(out.Bytes())
 	return quit
 }

@@ -29,7 +29,7 @@ func (s *session) dispatch(ctx context.Context, out io.Writer, in line) error {
 		return err
 	}
 	s.mail.expect(m.Ref, m.JoinRef)
-	reply, ended, err := s.send(ctx, phx.Frame{Data: data}, in.topic)
+	reply, end, err := s.send(ctx, phx.Frame{Data: data}, in.topic)
 	if err != nil {
 		return err
 	}
@@ -37,28 +37,31 @@ func (s *session) dispatch(ctx context.Context, out io.Writer, in line) error {
 	if err != nil {
 		return err
 	}
-	word, response := "ok", ""
+	word := "ok"
 	switch {
-	case ended == kindClose:
+	case end != nil && end.kind == kindClose:
 		word = "leave"
-	case ended == kindError, reply != nil && reply.status == phx.StatusError:
+	case end != nil, reply != nil && reply.status == phx.StatusError:
 		word = "error"
 	case reply == nil && m.Event == phx.EventJoin:
 		word = "ignore"
 	}
-	if reply != nil && (reply.payload.IsBinary() || shown(reply.payload) != "{}") {
-		response = shown(reply.payload)
+	said := ""
+	for _, f := range []*frame{reply, end} {
+		if f != nil && said == "" {
+			said = f.says()
+		}
 	}
-	writeTuple(out, word, response, v.String())
+	writeTuple(out, word, said, v.String())
 	return nil
 }
 
 // send hands a frame over and waits until all that it causes has happened.
-func (s *session) send(ctx context.Context, f phx.Frame, topic string) (reply *frame, ended kind, err error) {
+func (s *session) send(ctx context.Context, f phx.Frame, topic string) (reply, end *frame, err error) {
 	if err = s.local.HandleFrame(ctx, f); err == nil {
 		_, err = s.local.Standing(ctx, topic)
 		s.settle(ctx)
 	}
-	reply, ended = s.mail.outcome()
-	return reply, ended, err
+	reply, end = s.mail.outcome()
+	return reply, end, err
 }

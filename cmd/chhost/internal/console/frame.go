@@ -129,6 +129,14 @@ func quoted(text string) phx.Ref {
 	return phx.Ref(strconv.Quote(text))
 }
 
+// says is the payload, or nothing if that is empty.
+func (in *frame) says() string {
+	if text := shown(in.payload); text != "{}" {
+		return text
+	}
+	return ""
+}
+
 // text is how the inbox shows the frame.
 func (in *frame) text() string {
 	text := string(in.kind) + ": message{"

@@ -134,14 +134,14 @@ func message(text string) (phx.Payload, error) {
 	case strings.HasPrefix(text, "%{"):
 		return p, errors.New(`the message must be a map in JSON: {"say":"hi"} for Elixir's %{say: "hi"}`)
 	}
-	return p, fmt.Errorf("the message must be a map in JSON, and %s is no JSON: %s", excerpt(text), strings.TrimPrefix(err.Error(), "phx: "))
+	return p, fmt.Errorf("the message must be a map in JSON, and %s is %s", excerpt(text), strings.TrimPrefix(err.Error(), "phx: "))
 }
 
 // unknown says which command was meant.
 func unknown(name string) error {
 	text := "there is no command " + excerpt(name)
 	if near := abi.Nearest(name, commandNames()); near != "" {
-		text += fmt.Sprintf(": did you mean %s?", near)
+		text += fmt.Sprintf(": did you mean %q?", near)
 	}
 	return errors.New(text + " (help lists them)")
 }

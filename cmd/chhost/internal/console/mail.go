@@ -27,7 +27,7 @@ type wait struct {
 	ref     phx.Ref // of the reply; "" waits for none
 	joinRef phx.Ref // of the membership whose end it is
 	reply   *frame
-	ended   kind // kindClose or kindError, or ""
+	end     *frame // of kindClose or kindError
 }
 
 // receive sorts a frame in. It is called on the host's goroutines.
@@ -52,11 +52,18 @@ func (m *mail) receive(f phx.Frame) {
 			delete(m.joined, in.topic)
 		}
 		if w.joinRef != "" && in.joinRef == w.joinRef {
-			w.ended = in.kind
+			w.end = &in
 			return
 		}
 	}
 	m.keep(in.text())
+}
+
+// begin forgets the memberships of an earlier socket.
+func (m *mail) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.joined, m.waiting = nil, wait{}
 }
 
 // hear takes a broadcast of a topic that was subscribed to.
@@ -116,12 +123,12 @@ func (m *mail) expect(ref, joinRef phx.Ref) {
 }
 
 // outcome is what has come, and ends the wait for it.
-func (m *mail) outcome() (reply *frame, ended kind) {
+func (m *mail) outcome() (reply, end *frame) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.waiting
 	m.waiting = wait{}
-	return w.reply, w.ended
+	return w.reply, w.end
 }
 
 // write lists the inbox.

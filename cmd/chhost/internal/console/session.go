@@ -65,16 +65,35 @@ func (s *session) greet() {
 // run carries out a line and writes what came of it.
 func (s *session) run(ctx context.Context, out io.Writer, text string) (quit bool, err error) {
 	in, err := parse(text)
-	if err != nil || in.command == nil {
+	if err == nil && in.command == nil {
+		return false, nil
+	}
+	s.lines++
+	if err != nil {
 		return false, err
 	}
 	s.seen.topic(in.topic)
 	s.seen.event(in.event)
 	err = in.command.run(s, ctx, out, in)
-	if errors.Is(err, errQuit) {
+	switch {
+	case errors.Is(err, errQuit):
 		return true, nil
+	case errors.Is(err, host.ErrSocketClosed) && ctx.Err() == nil:
+		return false, errors.Join(errors.New("the host has closed the socket, because more came than it could take; there is a new one now, which has joined nothing"), s.open())
 	}
 	return false, err
+}
+
+// open begins with a new socket.
+func (s *session) open() error {
+	if s.local != nil {
+		s.local.Close()
+	}
+	s.mail.begin()
+	s.channel = ""
+	var err error
+	s.local, err = s.host.Local(s.mail.receive)
+	return err
 }
 
 // close ends what is open.
