@@ -3,9 +3,11 @@ package websocket_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,7 +25,16 @@ import (
 	"github.com/chhost/chhost/host/transport/websocket"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(floorVariable); kind != "" {
+		if err := serveFloor(kind); err != nil {
+			fmt.Fprintln(os.Stderr, "floor:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // deadline is how long a test waits for what has to happen.
 const deadline = channeltest.Deadline
