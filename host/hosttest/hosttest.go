@@ -14,6 +14,7 @@ import (
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/gobuild"
 	"github.com/chhost/chhost/host/phx/phxclient"
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // Server is a host that runs until the test ends.
@@ -106,6 +107,27 @@ func Guest(t testing.TB, dir string) []byte {
 		t.Fatal(err)
 	}
 	return module
+}
+
+// Plugin compiles a module for as long as the test runs, in an engine of its own
+// whose limits are the defaults. It can be the handler of a channel; the test
+// must not leave one that is joined with it.
+func Plugin(t testing.TB, name string, module []byte) *wasm.Plugin {
+	t.Helper()
+	e, err := wasm.NewEngine(wasm.Config{CacheDir: CacheDir(t, "compiled")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(context.Background()); err != nil {
+			t.Errorf("closing the engine: %v", err)
+		}
+	})
+	p, err := e.Compile(context.Background(), wasm.Module{Name: name, Binary: module})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // CacheDir is a directory below the repository's ignored .cache.

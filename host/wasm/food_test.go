@@ -31,20 +31,7 @@ func newFoods(t testing.TB) foods {
 
 func plugin(t testing.TB, module []byte) *wasm.Plugin {
 	t.Helper()
-	e, err := wasm.NewEngine(wasm.Config{CacheDir: hosttest.CacheDir(t, "compiled")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(context.Background()); err != nil {
-			t.Errorf("closing the engine: %v", err)
-		}
-	})
-	p, err := e.Compile(context.Background(), wasm.Module{Name: "food", Binary: module})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return hosttest.Plugin(t, "food", module)
 }
 
 // callback is one of a handler's, such as channel.Handler.Join.
