@@ -6,17 +6,19 @@ JOBS ?= 2
 # How long each fuzz target runs, and which ones do.
 FUZZTIME ?= 30s
 FUZZ ?= .
-# Which benchmarks run.
+# Which figures are measured, how often, and how long a run of a small benchmark is.
 BENCH ?= .
+RUNS ?= 5
+BENCHTIME ?= 0.2s
 
-export JOBS FUZZTIME FUZZ BENCH
+export JOBS FUZZTIME FUZZ BENCH RUNS BENCHTIME
 
 help:
 	@echo 'make test       every test: format, vet, -race, cross-builds, fixtures, npm clients, browser'
 	@echo '                what wants a missing tool is named and skipped, or an error if CI=true'
 	@echo 'make test-STEP  one step of it: format, build, go, cross, fixtures or clients'
 	@echo 'make build      the command and the example plugins, into .cache/bin and .cache/guests'
-	@echo 'make bench      the benchmarks          (BENCH=regexp)'
+	@echo 'make bench      measures the figures and prints them beside their bounds (BENCH=regexp RUNS=$(RUNS))'
 	@echo 'make fuzz       every fuzz target       (FUZZTIME=$(FUZZTIME) FUZZ=regexp)'
 	@echo 'make generate   renders what is made from abi/, re-assembles the .wat fixtures'
 	@echo 'make clean      takes away everything that these commands made'
