@@ -2,12 +2,9 @@ package websocket_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,10 +14,7 @@ import (
 	"github.com/chhost/chhost/host/phx"
 )
 
-// floorVariable makes the test binary a floor instead of running tests; its value
-// says which: [floorEcho] or [floorFanOut].
-const floorVariable = "CHHOST_FLOOR"
-
+// The two floors.
 const (
 	// floorEcho answers every event with a reply that has its payload.
 	floorEcho = "echo"
@@ -66,24 +60,6 @@ func newFloor(kind string) *floor {
 		buffers:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		joined:   make(map[*floorConn]struct{}),
 	}
-}
-
-// serveFloor serves on a free port of loopback, which it prints as `chhost serve`
-// does, until its standard input ends, as it does when the parent dies.
-func serveFloor(kind string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("listening on http://%s\n", l.Addr())
-	f := newFloor(kind)
-	ended := make(chan error, 2)
-	go func() { ended <- http.Serve(l, f) }()
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		ended <- err
-	}()
-	return <-ended
 }
 
 func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -26,9 +26,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if kind := os.Getenv(floorVariable); kind != "" {
-		if err := serveFloor(kind); err != nil {
-			fmt.Fprintln(os.Stderr, "floor:", err)
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := play(role); err != nil {
+			fmt.Fprintln(os.Stderr, role+":", err)
 			os.Exit(1)
 		}
 		os.Exit(0)

@@ -7,7 +7,6 @@
  *     say       a broadcast of the payload; plain, no guest sees it on its way
  *     pass      the same, intercepted; handle_out lets it pass
  *     edit      the same, intercepted; handle_out pushes it with one more member
- *     burst     sixteen broadcasts of the payload as say, at once
  */
 #include "chhost.h"
 
@@ -15,7 +14,6 @@
 CH_STATIC_BUFFER(360 * 1024)
 
 enum {
-	BURST = 16,
 	MAX_EDITED = 16 * 1024, /* Bytes of a payload that is edited, at most; a longer one passes. */
 };
 
@@ -41,11 +39,6 @@ CH_EXPORT(handle_in) int32_t on_event(const ch_event *ev)
 {
 	if (is(ev, CH_LIT("echo"))) {
 		ch_reply(CH_REPLY_OK, ev->payload, ev->payload_len, 0);
-		return CH_OK;
-	}
-	if (is(ev, CH_LIT("burst"))) {
-		for (int i = 0; i < BURST; i++)
-			ch_broadcast(CH_LIT("say"), ev->payload, ev->payload_len, 0);
 		return CH_OK;
 	}
 	ch_broadcast(ev->event, ev->event_len, ev->payload, ev->payload_len, 0);

@@ -1,0 +1,346 @@
+package websocket_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// The benchmarks of this file are of whole servers, each a process of its own that
+// `chhost load`, another process, puts under load over loopback. One run of a
+// benchmark measures the floor and then the host; `make bench` makes five of them.
+// CPU and memory are those of the server's process, as the operating system counts
+// them.
+
+// roleVariable makes the test binary something else than the runner of its tests.
+const roleVariable = "CHHOST_TEST_ROLE"
+
+// Roles: the floors, and
+const (
+	// roleNative is a host whose handler does in Go what the plugin load-c does.
+	roleNative = "native"
+	// roleGuard runs its arguments as a command until its standard input ends.
+	roleGuard = "guard"
+)
+
+// play is what the test binary does in a role. All roles end when their standard
+// input does, as it does when the parent has died, however that came about.
+func play(role string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if role == roleGuard {
+		return guard(ctx, os.Args[1], os.Args[2:]...)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("pid %d\nlistening on http://%s\n", os.Getpid(), l.Addr())
+	if role == roleNative {
+		h, err := host.New(host.Config{Listener: l, Routes: []host.Route{{Pattern: "rooms:*", Handler: likeLoadC()}}})
+		if err != nil {
+			return err
+		}
+		return h.Run(ctx)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	err = http.Serve(l, newFloor(role))
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// guard runs a command that does not look at its standard input.
+func guard(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	fmt.Printf("pid %d\n", cmd.Process.Pid)
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// likeLoadC is testdata/plugins/load-c as a native handler.
+func likeLoadC() channel.Handler {
+	return channel.Funcs{
+		Name: "native", Intercepts: []string{"pass", "edit"},
+		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			if ev.Event == "echo" {
+				return channel.Result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+			}
+			res := channel.Result{Do: []channel.Effect{channel.Broadcast(ev.Event, ev.Payload)}}
+			if ev.Event == "new:msg" {
+				res.Reply.Status = phx.StatusOK
+			}
+			return res, nil
+		},
+		HandleOutFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			if ev.Event != "edit" || ev.Payload.Len() < 3 {
+				return channel.Result{Status: channel.StatusPass}, nil
+			}
+			edited, err := phx.Object(append([]byte(`{"seen":true,`), ev.Payload.Data()[1:]...))
+			return channel.Result{Do: []channel.Effect{channel.Push(ev.Event, edited)}}, err
+		},
+	}.Handler()
+}
+
+// serverC is `chhost serve` with testdata/plugins/load-c: the host as it is shipped,
+// its logic in a guest. The other kinds of servers are roles of the test binary.
+const serverC = "c"
+
+// process is a server that runs until the benchmark ends, however it does.
+type process struct {
+	kind string
+	url  string
+	pid  string // of the server, which is a child of cmd's or cmd's own
+	cmd  *exec.Cmd
+}
+
+// startServer starts a server of a kind on a free port of loopback.
+func startServer(b *testing.B, kind string) *process {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &process{kind: kind, cmd: exec.Command(self)}
+	role := kind
+	if kind == serverC {
+		role = roleGuard
+		module := filepath.Join(b.TempDir(), "load-c.wasm")
+		if err := os.WriteFile(module, hosttest.GuestC(b, "testdata/plugins/load-c"), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		p.cmd.Args = append(p.cmd.Args, chhost(b), "serve", "--addr", "127.0.0.1:0", "--cache", hosttest.CacheDir(b, "compiled"), "--route", "rooms:*="+module)
+	}
+	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	p.start(b)
+	return p
+}
+
+// chhost is the command that CHHOST_BIN names, or as it is now; Go's own cache
+// knows whether it has changed.
+func chhost(b *testing.B) string {
+	b.Helper()
+	if path := os.Getenv("CHHOST_BIN"); path != "" {
+		return path
+	}
+	path := filepath.Join(hosttest.CacheDir(b, "bench"), "chhost"+filepath.Ext(os.Args[0])) // .test, or .exe
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/chhost")
+	build.Dir = hosttest.Root(b)
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+func (p *process) start(b *testing.B) {
+	b.Helper()
+	complaints, said := new(bytes.Buffer), make(chan string, 16)
+	p.cmd.Stderr = complaints
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(said)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			said <- lines.Text()
+		}
+	})
+	b.Cleanup(func() {
+		_ = stdin.Close() // ends it
+		for range said {
+		}
+		reader.Wait()
+		if err := p.cmd.Wait(); err != nil || b.Failed() {
+			b.Errorf("the server %s: %v\n%s", p.kind, err, complaints.Bytes())
+		}
+	})
+	for p.url == "" || p.pid == "" {
+		select {
+		case line, ok := <-said:
+			if !ok {
+				b.Fatalf("the server %s ended before it listened", p.kind)
+			}
+			if address, ok := strings.CutPrefix(line, "listening on http://"); ok {
+				p.url = "ws://" + strings.Replace(address, "localhost", "127.0.0.1", 1) + "/socket"
+			} else if pid, ok := strings.CutPrefix(line, "pid "); ok {
+				p.pid = pid
+			}
+		case <-time.After(deadline):
+			b.Fatalf("the server %s does not listen", p.kind)
+		}
+	}
+}
+
+// load puts the server under a kind of load and returns the report.
+func (p *process) load(b *testing.B, kind string, args ...string) report {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	args = append([]string{"load", kind, p.url, "--json", "--pid", p.pid, "--topic", "rooms:bench"}, args...)
+	cmd := exec.CommandContext(ctx, chhost(b), args...)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%s: %v\n%s%s", strings.Join(args, " "), err, complaints.Bytes(), out)
+	}
+	var r report
+	if err := json.Unmarshal(out, &r); err != nil {
+		b.Fatalf("the report %s: %v", out, err)
+	}
+	return r
+}
+
+// report is what of the JSON of `chhost load` is used here.
+type report struct {
+	Measured struct {
+		CPU       float64 `json:"server_cpu_us_each"`
+		PerSecond float64 `json:"per_second"`
+	} `json:"measured"`
+	Server struct {
+		Bytes float64 `json:"rss_bytes_per_connection"`
+	} `json:"server"`
+}
+
+// cpu reports the server's time on the processors for each unit of what was
+// measured.
+func (r *report) cpu(b *testing.B, unit string) {
+	if r.Measured.CPU <= 0 {
+		b.Skip("the CPU of another process is not known on this system")
+	}
+	b.ReportMetric(r.Measured.CPU, "cpu-µs/"+unit)
+}
+
+// onEach runs a benchmark against a fresh server of each kind.
+func onEach(b *testing.B, kinds []string, measure func(b *testing.B, p *process)) {
+	for _, kind := range kinds {
+		name := kind
+		if kind == floorEcho || kind == floorFanOut {
+			name = "floor"
+		}
+		b.Run(name, func(b *testing.B) { measure(b, startServer(b, kind)) })
+	}
+}
+
+// BenchmarkServerEcho is an event of 128 bytes and its reply.
+func BenchmarkServerEcho(b *testing.B) {
+	onEach(b, []string{floorEcho, serverC, roleNative}, func(b *testing.B, p *process) {
+		r := p.load(b, "echo", "--event", "echo", "--conns", "100", "--count", "40000", "--warmup", "200ms")
+		r.cpu(b, "echo")
+	})
+}
+
+// Subscribers of the fan-outs.
+const benchSubscribers = 1000
+
+func (p *process) fanOut(b *testing.B, event string, pushes int, args ...string) {
+	b.Helper()
+	args = append([]string{"--event", event, "--conns", strconv.Itoa(benchSubscribers), "--count", strconv.Itoa(pushes), "--warmup", "200ms"}, args...)
+	r := p.load(b, "fanout", args...)
+	r.cpu(b, "delivery")
+}
+
+// BenchmarkServerFanOut is a broadcast of 128 bytes, one after the other: no frame
+// waits for another.
+func BenchmarkServerFanOut(b *testing.B) {
+	onEach(b, []string{floorFanOut, serverC, roleNative}, func(b *testing.B, p *process) { p.fanOut(b, "say", 100) })
+}
+
+// BenchmarkServerBurst is sixteen broadcasts at once.
+func BenchmarkServerBurst(b *testing.B) {
+	onEach(b, []string{floorFanOut, serverC}, func(b *testing.B, p *process) { p.fanOut(b, "say", 320, "--burst", "16") })
+}
+
+// BenchmarkServerIntercept is the broadcast of BenchmarkServerFanOut, plain and
+// through handle_out of each subscriber.
+func BenchmarkServerIntercept(b *testing.B) {
+	for _, event := range []string{"say", "pass", "edit"} {
+		b.Run(event, func(b *testing.B) { startServer(b, serverC).fanOut(b, event, 100) })
+	}
+}
+
+// BenchmarkServerMemory is what idle connections take that have joined one topic.
+func BenchmarkServerMemory(b *testing.B) {
+	for _, conns := range []int{10_000, 50_000} {
+		// Both processes need a file for each connection.
+		may := min(conns, openFiles(b)-200)
+		b.Run(strconv.Itoa(conns), func(b *testing.B) {
+			onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p *process) {
+				r := p.load(b, "connect", "--conns", strconv.Itoa(may), "--hold", "2s")
+				b.ReportMetric(r.Server.Bytes, "B/conn")
+				b.ReportMetric(float64(may), "conns")
+			})
+		})
+	}
+}
+
+// openFiles is how many files a process may open.
+func openFiles(b *testing.B) int {
+	b.Helper()
+	out, err := exec.Command("sh", "-c", "ulimit -Hn").Output()
+	if err != nil {
+		b.Skipf("how many files a process may open is not known: %v", err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		return 1 << 20 // unlimited
+	}
+	return n
+}
+
+// BenchmarkServerJoin is a join and a leave of a connection that stays.
+func BenchmarkServerJoin(b *testing.B) {
+	onEach(b, []string{serverC}, func(b *testing.B, p *process) {
+		r := p.load(b, "churn", "--conns", "100", "--count", "30000", "--warmup", "200ms")
+		r.cpu(b, "join+leave")
+		b.ReportMetric(r.Measured.PerSecond, "joins/s")
+	})
+}
+
+// BenchmarkServerConnect is a connection that joins and closes.
+func BenchmarkServerConnect(b *testing.B) {
+	onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p *process) {
+		r := p.load(b, "churn", "--reconnect", "--conns", "100", "--count", "5000", "--warmup", "200ms")
+		r.cpu(b, "connect+join+close")
+	})
+}
