@@ -19,6 +19,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -92,17 +93,18 @@ func run(file, dir, count, benchtime, choice string) error {
 	}
 	measured := map[string][]results{}
 	skipped := map[source]string{}
+	var failed []error
 	for i := range runs {
 		for n, pkg := range packages {
 			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, runs, pkg)
 			r, err := measure(binaries[n], pkg, needed(figures, pkg), benchtime, skipped)
-			if err != nil {
-				return fmt.Errorf("%s: %w", pkg, err)
+			if err != nil { // the others are measured all the same
+				failed = append(failed, fmt.Errorf("%s: %w", pkg, err))
 			}
 			measured[pkg] = append(measured[pkg], r)
 		}
 	}
-	return render(os.Stdout, figures, measured, skipped)
+	return errors.Join(append(failed, render(os.Stdout, figures, measured, skipped))...)
 }
 
 // read reads the file: a line [PACKAGE], then lines of five columns with | between
@@ -217,13 +219,15 @@ func needed(figures []figure, pkg string) string {
 	return "^Benchmark(" + strings.Join(names, "|") + ")$"
 }
 
-// measure runs the benchmarks of a package once.
+// measure runs the benchmarks of a package once. The error is that one has failed;
+// what the others came to is returned all the same.
 func measure(binary, pkg, pattern, benchtime string, skipped map[source]string) (results, error) {
 	var out bytes.Buffer
 	cmd := exec.Command(binary, "-test.run=^$", "-test.v", "-test.benchmem", "-test.timeout=20m", "-test.bench="+pattern, "-test.benchtime="+benchtime)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.FromSlash(pkg), &out, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out.Bytes())
+	err := cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out.Bytes())
 	}
 	r := results{}
 	said := bufio.NewScanner(&out)
@@ -240,7 +244,7 @@ func measure(binary, pkg, pattern, benchtime string, skipped map[source]string) 
 		skipping = ""
 		r.add(line)
 	}
-	return r, said.Err()
+	return r, errors.Join(err, said.Err())
 }
 
 var processors = regexp.MustCompile(`-\d+$`)

@@ -19,9 +19,7 @@ import (
 	"time"
 
 	"github.com/chhost/chhost/host"
-	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/hosttest"
-	"github.com/chhost/chhost/host/phx"
 )
 
 // The benchmarks of this file are of whole servers, each a process of its own that
@@ -86,31 +84,6 @@ func guard(ctx context.Context, name string, args ...string) error {
 		return nil
 	}
 	return err
-}
-
-// likeLoadC is testdata/plugins/load-c as a native handler.
-func likeLoadC() channel.Handler {
-	return channel.Funcs{
-		Name: "native", Intercepts: []string{"pass", "edit"},
-		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
-		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
-			if ev.Event == "echo" {
-				return channel.Result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
-			}
-			res := channel.Result{Do: []channel.Effect{channel.Broadcast(ev.Event, ev.Payload)}}
-			if ev.Event == "new:msg" {
-				res.Reply.Status = phx.StatusOK
-			}
-			return res, nil
-		},
-		HandleOutFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
-			if ev.Event != "edit" || ev.Payload.Len() < 3 {
-				return channel.Result{Status: channel.StatusPass}, nil
-			}
-			edited, err := phx.Object(append([]byte(`{"seen":true,`), ev.Payload.Data()[1:]...))
-			return channel.Result{Do: []channel.Effect{channel.Push(ev.Event, edited)}}, err
-		},
-	}.Handler()
 }
 
 // serverC is `chhost serve` with testdata/plugins/load-c: the host as it is shipped,
@@ -265,7 +238,7 @@ func onEach(b *testing.B, kinds []string, measure func(b *testing.B, p *process)
 // BenchmarkServerEcho is an event of 128 bytes and its reply.
 func BenchmarkServerEcho(b *testing.B) {
 	onEach(b, []string{floorEcho, serverC, roleNative}, func(b *testing.B, p *process) {
-		r := p.load(b, "echo", "--event", "echo", "--conns", "100", "--count", "40000", "--warmup", "200ms")
+		r := p.load(b, "echo", "--event", "echo", "--conns", "100", "--count", "30000", "--warmup", "200ms")
 		r.cpu(b, "echo")
 	})
 }
@@ -306,7 +279,7 @@ func BenchmarkServerMemory(b *testing.B) {
 		may := min(conns, openFiles(b)-200)
 		b.Run(strconv.Itoa(conns), func(b *testing.B) {
 			onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p *process) {
-				r := p.load(b, "connect", "--conns", strconv.Itoa(may), "--hold", "2s")
+				r := p.load(b, "connect", "--conns", strconv.Itoa(may), "--hold", "1s")
 				b.ReportMetric(r.Server.Bytes, "B/conn")
 				b.ReportMetric(float64(may), "conns")
 			})
