@@ -3,6 +3,7 @@ package channel_test
 import (
 	"context"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // payload128 is a JSON object of 128 bytes.
-const payload128 = `{"user":"Zoë","body":"The quick brown fox jumps over the lazy dog, and again, and once more.","at":1700000000123,"n":[1,22,333]}`
+const payload128 = `{"user":"Zoë","body":"The quick brown fox jumps over the lazy dog, and again, and once more.","at":1700000000123,"n":[1,22,33]}`
 
 // benchClient is the client of a measured channel: a socket whose frames are
 // taken out by hand. It holds the first event of a batch back until the others
@@ -86,6 +87,9 @@ type benchNode struct {
 }
 
 func newBenchNode(b *testing.B) *benchNode {
+	if len(payload128) != 128 {
+		b.Fatalf("the payload has %d bytes", len(payload128))
+	}
 	return &benchNode{channeltest.NewNode(b, channel.Config{}), &phx.Encoder{Serializer: phx.V2()}}
 }
 
@@ -93,7 +97,7 @@ func newBenchNode(b *testing.B) *benchNode {
 func (n *benchNode) join(b *testing.B, topic string, h channel.Handler) *benchClient {
 	c := &benchClient{open: make(chan struct{}), done: make(chan struct{})}
 	route := func(string) (channel.Handler, bool) { return h, true }
-	c.Socket = socket.New(socket.Config{Env: n.Env, Encoder: n.encoder, Route: route, Wake: func() {}})
+	c.Socket = socket.New(socket.Config{Env: n.Env, Encoder: n.encoder, Route: route, Wake: func() {}, Outbox: 16 << 20})
 	c.channel = channel.New(n.Env, c, topic, channel.Options{Route: route, SocketAssigns: []byte("{}")})
 	b.Cleanup(func() { c.channel.Close(channel.LeaveClosed) })
 	if err := c.channel.Join(phx.Message{JoinRef: `"1"`, Ref: `"1"`, Topic: topic, Event: phx.EventJoin, Payload: channeltest.Object("{}")}, 0); err != nil {
@@ -142,22 +146,26 @@ func BenchmarkHandleIn(b *testing.B) {
 	native := func(reply bool) func(*testing.B) channel.Handler {
 		return func(*testing.B) channel.Handler { return broadcasts(reply) }
 	}
+	large := `{"body":"` + strings.Repeat("x", 16<<10) + `"}`
 	for _, c := range []struct {
 		name    string
 		handler func(*testing.B) channel.Handler
 		replies bool
+		payload string
 	}{
-		{"food/native", native(false), false},
-		{"food/c", inC("testdata/plugins/food-c"), false},
-		{"food/go", inGo("plugins/food"), false},
-		{"rooms/native", native(true), true},
-		{"rooms/c", inC("testdata/plugins/load-c"), true},
-		{"rooms/go", inGo("testdata/plugins/rooms"), true},
+		{"food/native", native(false), false, payload128},
+		{"food/c", inC("testdata/plugins/food-c"), false, payload128},
+		{"food/go", inGo("plugins/food"), false, payload128},
+		{"rooms/native", native(true), true, payload128},
+		{"rooms/c", inC("testdata/plugins/load-c"), true, payload128},
+		{"rooms/go", inGo("testdata/plugins/rooms"), true, payload128},
+		{"large/c", inC("testdata/plugins/load-c"), true, large},
+		{"large/go", inGo("testdata/plugins/rooms"), true, large},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			client := newBenchNode(b).join(b, "foods:all", c.handler(b))
 			client.replies, client.hold = c.replies, true
-			measureEvents(b, client, phx.Message{JoinRef: `"1"`, Ref: `"2"`, Topic: "foods:all", Event: "new:msg", Payload: channeltest.Object(payload128)})
+			measureEvents(b, client, phx.Message{JoinRef: `"1"`, Ref: `"2"`, Topic: "foods:all", Event: "new:msg", Payload: channeltest.Object(c.payload)})
 		})
 	}
 }
@@ -167,7 +175,7 @@ func measureEvents(b *testing.B, c *benchClient, m phx.Message) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := 0; n < b.N || waiting > 0; n++ { // whole batches
-		if err := c.channel.Handle(m, len(payload128)); err != nil {
+		if err := c.channel.Handle(m, m.Payload.Len()); err != nil {
 			b.Fatal(err)
 		}
 		if waiting++; waiting < batch {

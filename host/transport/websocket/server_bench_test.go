@@ -261,7 +261,7 @@ func BenchmarkServerFanOut(b *testing.B) {
 
 // BenchmarkServerBurst is sixteen broadcasts at once.
 func BenchmarkServerBurst(b *testing.B) {
-	onEach(b, []string{floorFanOut, serverC}, func(b *testing.B, p *process) { p.fanOut(b, "say", 320, "--burst", "16") })
+	onEach(b, []string{floorFanOut, serverC}, func(b *testing.B, p *process) { p.fanOut(b, "say", 160, "--burst", "16") })
 }
 
 // BenchmarkServerIntercept is the broadcast of BenchmarkServerFanOut, plain and
