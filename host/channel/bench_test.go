@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type benchClient struct {
 	done    chan struct{} // it has ended
 	left    int           // events of it that are not through
 	replies bool          // the last effect of an event is its reply, not its broadcast
+	arrived func()        // is told of what a broadcast became
 	began   time.Time
 	spent   time.Duration
 	frames  [][]byte
@@ -57,6 +59,12 @@ func (c *benchClient) Broadcast(b *phx.Broadcast) {
 	if !c.replies {
 		c.through()
 	}
+	c.arrived()
+}
+
+func (c *benchClient) Push(m *phx.Message) {
+	c.Socket.Push(m)
+	c.arrived()
 }
 
 func (c *benchClient) through() {
@@ -95,7 +103,7 @@ func newBenchNode(b *testing.B) *benchNode {
 
 // join returns a client that has joined topic, which h serves.
 func (n *benchNode) join(b *testing.B, topic string, h channel.Handler) *benchClient {
-	c := &benchClient{open: make(chan struct{}), done: make(chan struct{})}
+	c := &benchClient{open: make(chan struct{}), done: make(chan struct{}), arrived: func() {}}
 	route := func(string) (channel.Handler, bool) { return h, true }
 	c.Socket = socket.New(socket.Config{Env: n.Env, Encoder: n.encoder, Route: route, Wake: func() {}, Outbox: 16 << 20})
 	c.channel = channel.New(n.Env, c, topic, channel.Options{Route: route, SocketAssigns: []byte("{}")})
@@ -211,13 +219,20 @@ func BenchmarkIntercept(b *testing.B) {
 			onOneCore(b)
 			node := newBenchNode(b)
 			clients := make([]*benchClient, subscribers)
+			var frames atomic.Int64
+			all := make(chan struct{}, 1)
 			for i := range clients {
 				clients[i] = node.join(b, "t", h)
+				clients[i].arrived = func() {
+					if frames.Add(1)%subscribers == 0 {
+						all <- struct{}{}
+					}
+				}
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				node.Broadcast("t", c.event, payload128)
-				node.Settle(b)
+				<-all
 				b.StopTimer()
 				for _, client := range clients {
 					if client.empty() != 1 {

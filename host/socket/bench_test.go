@@ -17,7 +17,7 @@ import (
 // native handler to the reply that Next returns, without a network.
 func BenchmarkEcho(b *testing.B) {
 	wake := make(chan struct{}, 1)
-	s := benchSocket(nil, nil, func() { wake <- struct{}{} })
+	s := benchSocket(b, nil, nil, func() { wake <- struct{}{} })
 	defer s.Close(socket.End{}, socket.LeaveClosed)
 	receive := func(frame []byte) {
 		if err := s.HandleFrame(context.Background(), phx.Frame{Data: frame}); err != nil {
@@ -53,13 +53,14 @@ func make128() []byte {
 
 // benchSocket is a socket with an echo on every topic. A nil env and encoder are
 // made for it alone.
-func benchSocket(env *channel.Env, encoder *phx.Encoder, wake func()) *socket.Socket {
+func benchSocket(b *testing.B, env *channel.Env, encoder *phx.Encoder, wake func()) *socket.Socket {
 	if env == nil {
 		env = channel.NewEnv(channel.Config{PubSub: pubsub.New(nil), Namespace: "test"})
 	}
 	if encoder == nil {
 		encoder = &phx.Encoder{Serializer: phx.V2()}
 	}
+	b.Cleanup(func() { _ = env.Wait(context.Background()) })
 	h := channel.Funcs{
 		JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
 		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
@@ -149,7 +150,7 @@ func newCrowd(b *testing.B, size int, idle bool) *crowd {
 	joins := []string{`{"topic":"t","event":"phx_join","payload":{},"ref":"1"}`, join("t")}
 	for i := range size {
 		var s *socket.Socket
-		s = benchSocket(env, encoders[i%2], func() {
+		s = benchSocket(b, env, encoders[i%2], func() {
 			if idle {
 				c.writers.Go(func() { take(s) })
 			}
