@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 )
 
@@ -29,9 +30,11 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(c.f.Data)))
 			b.ReportAllocs()
+			began := hosttest.CPUTime()
 			for b.Loop() {
 				_, _ = c.s.Decode(c.f)
 			}
+			b.ReportMetric(float64((hosttest.CPUTime()-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
