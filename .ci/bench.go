@@ -365,6 +365,8 @@ func digits(v float64) string {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case v >= 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
+	case v >= 0.01:
+		return strconv.FormatFloat(v, 'f', 3, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
