@@ -231,17 +231,14 @@ func measure(binary, pkg, pattern, benchtime string, skipped map[source]string) 
 	}
 	r := results{}
 	said := bufio.NewScanner(&out)
-	for skipping := ""; said.Scan(); {
+	for why := ""; said.Scan(); {
 		line := said.Text()
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "--- SKIP: Benchmark"); ok {
-			skipping = name
-			continue
+			skipped[source{benchmark: processors.ReplaceAllString(name, "")}] = why // it was said before
 		}
-		if _, why, ok := strings.Cut(line, ".go:"); ok && skipping != "" {
-			_, why, _ = strings.Cut(why, ": ")
-			skipped[source{benchmark: processors.ReplaceAllString(skipping, "")}] = why
+		if _, text, ok := strings.Cut(line, ".go:"); ok {
+			_, why, _ = strings.Cut(text, ": ")
 		}
-		skipping = ""
 		r.add(line)
 	}
 	return r, errors.Join(err, said.Err())
@@ -318,10 +315,10 @@ func render(w io.Writer, figures []figure, measured map[string][]results, skippe
 		if len(values) == 0 {
 			why, ok := f.why(skipped)
 			if !ok {
-				missing = append(missing, f.name)
-				why = "its benchmark did not print it"
+				missing = append(missing, f.pkg+" "+strings.TrimSpace(f.name))
+				why = "its benchmark said nothing"
 			}
-			fmt.Fprintf(table, "%s\tnone\t\t\t%s\t\t%s\t\t%s\n", f.name, f.bound.text, f.goal.text, f.peer+" (not measured: "+why+")")
+			fmt.Fprintf(table, "%s\tnone\t\t%s\t%s\t\t%s\t\t%s\n", f.name, why, f.bound.text, f.goal.text, f.peer)
 			continue
 		}
 		slices.Sort(values)
