@@ -90,7 +90,7 @@ func channelExports() []Func {
 		},
 		{
 			Name: "leave", Params: i32s("ev"), Results: one(), Callback: CallbackLeave, Phase: PhaseLeave,
-			Doc: "The end of a channel; `kind` says why. It runs once for every join that returned OK, after the channel was unsubscribed. " +
+			Doc: "The end of a channel; `kind` says why. It runs once for every join that returned OK, and for every membership that an operator made without asking, after the channel was unsubscribed. " +
 				"After a crash (kind FAILED) it runs on another instance, with the assigns that were last kept. " +
 				"A trap in it is logged and not tried again.",
 			Example: `CH_EXPORT(leave) int32_t on_leave(const ch_event *ev)
