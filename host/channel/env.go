@@ -137,6 +137,11 @@ type Client interface {
 	Reply(r *phx.Reply)
 	// Broadcast sends b, whose frame all subscribers share, to the client.
 	Broadcast(b *phx.Broadcast)
+	// Hold lets frames wait until as many calls of Release, so that those of one
+	// callback leave together. It is called for moments only.
+	Hold()
+	// Release ends a Hold.
+	Release()
 	// Handled tells that a message given to [Channel.Handle] with so many bytes
 	// has left the mailbox.
 	Handled(bytes int)

@@ -19,10 +19,16 @@ func (c *Channel) out(d delivery) {
 	if !ok {
 		return
 	}
-	c.carryOut(m, res.Do, carriage{push: true})
+	frames := len(res.Do)
 	if res.Status == StatusPass {
-		c.client.Broadcast(d.b)
+		frames++
 	}
+	c.together(frames, func() {
+		c.carryOut(m, res.Do, carriage{push: true})
+		if res.Status == StatusPass {
+			c.client.Broadcast(d.b)
+		}
+	})
 	c.stopIf(res)
 }
 
@@ -61,7 +67,7 @@ func (c *Channel) info(ev *Event, how carriage) {
 		return
 	}
 	if res, ok := c.inform(CallbackHandleInfo, ev); ok {
-		c.carryOut(m, res.Do, how)
+		c.together(len(res.Do), func() { c.carryOut(m, res.Do, how) })
 		c.stopIf(res)
 	}
 }

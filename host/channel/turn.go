@@ -107,6 +107,16 @@ func (c *Channel) stale(msg *phx.Message) bool {
 	return msg.JoinRef != c.member.joinRef
 }
 
+// together lets what f sends to the client leave in one write, if that may be
+// several frames. f must not call the handler, for which they would wait.
+func (c *Channel) together(frames int, f func()) {
+	if frames > 1 {
+		c.client.Hold()
+		defer c.client.Release() // also if a bug ends f
+	}
+	f()
+}
+
 func (c *Channel) joined() bool { return c.member.use != nil }
 
 // join answers a phx_join. A membership that exists ends first.
@@ -154,12 +164,14 @@ func (c *Channel) admit(m membership, msg *phx.Message, res *Result, closeOld fu
 	if c.opts.CloseBeforeReply {
 		closeOld()
 	}
-	c.reply(m.joinRef, msg.Ref, phx.StatusOK, res.Reply.Payload)
-	if !c.opts.CloseBeforeReply {
-		closeOld()
-	}
-	c.release()
-	c.carryOut(&c.member, res.Do, carriage{push: true})
+	c.together(1+len(res.Do), func() {
+		c.reply(m.joinRef, msg.Ref, phx.StatusOK, res.Reply.Payload)
+		if !c.opts.CloseBeforeReply {
+			closeOld()
+		}
+		c.release()
+		c.carryOut(&c.member, res.Do, carriage{push: true})
+	})
 }
 
 func (c *Channel) refuseJoin(m *membership, msg *phx.Message, res Result, err error) {
@@ -218,10 +230,16 @@ func (c *Channel) in(msg *phx.Message) {
 	if traits.RepliesLater && msg.Ref != "" && res.Reply.Status == "" {
 		m.keepOpen(ref, msg.Ref, now)
 	}
-	c.carryOut(m, res.Do, carriage{push: true})
+	frames := len(res.Do)
 	if res.Reply.Status != "" {
-		c.reply(m.joinRef, msg.Ref, res.Reply.Status, res.Reply.Payload)
+		frames++
 	}
+	c.together(frames, func() {
+		c.carryOut(m, res.Do, carriage{push: true})
+		if res.Reply.Status != "" {
+			c.reply(m.joinRef, msg.Ref, res.Reply.Status, res.Reply.Payload)
+		}
+	})
 	c.stopIf(res)
 }
 
@@ -237,8 +255,10 @@ func (c *Channel) left(msg *phx.Message) {
 	m := c.detach()
 	defer c.leave(&m, LeaveLeft) // due even if a bug keeps the frames from being sent
 	c.noteLeft()
-	c.reply(m.joinRef, msg.Ref, phx.StatusOK, phx.Payload{})
-	c.phxClose(m.joinRef)
+	c.together(2, func() {
+		c.reply(m.joinRef, msg.Ref, phx.StatusOK, phx.Payload{})
+		c.phxClose(m.joinRef)
+	})
 }
 
 // noteLeft is called before the client learns that it has left, so that a join of

@@ -11,6 +11,7 @@ type outbox struct {
 	more    [][]byte // those behind it
 	bytes   int      // of all frames, with frameCost for each; 0 if there are none
 	limit   int
+	held    int32 // calls of hold that have not been ended by release
 	writing bool
 	full    bool // the limit was passed; the end follows
 	end     *End
@@ -25,7 +26,7 @@ type putResult uint8
 
 const (
 	putQueued putResult = iota
-	// putWake: queued, and nobody is writing.
+	// putWake: queued, nobody is writing, and nothing is held.
 	putWake
 	// putClosed: dropped, the socket has ended.
 	putClosed
@@ -51,11 +52,31 @@ func (o *outbox) put(frame []byte) putResult {
 		o.more = append(o.more, frame)
 	}
 	o.bytes += len(frame) + frameCost
-	if o.writing {
+	if o.writing || o.held > 0 {
 		return putQueued
 	}
 	o.writing = true
 	return putWake
+}
+
+// hold lets frames wait until release. A writer that is at work takes them all
+// the same.
+func (o *outbox) hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held++
+}
+
+// release ends a hold. It tells whether a writer has to be woken.
+func (o *outbox) release() (wake bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held--
+	if o.held > 0 || o.writing || o.bytes == 0 {
+		return false
+	}
+	o.writing = true
+	return true
 }
 
 // close lets nothing more in. What waits stays, or is dropped too. It tells

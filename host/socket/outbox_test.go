@@ -58,6 +58,47 @@ func TestWakeAndNext(t *testing.T) {
 	}
 }
 
+// Frames that are held wake nobody until the last hold has ended; a writer that is
+// at work takes them, and the end of the socket is not held back.
+func TestHold(t *testing.T) {
+	r := newRig(t, socket.Config{})
+	r.Hold()
+	r.Hold()
+	r.Send([]byte("a"))
+	r.Release()
+	r.Send([]byte("b"))
+	if r.wakes.Load() != 0 {
+		t.Fatal("woken while frames are held")
+	}
+	r.Release()
+	if got, _ := r.Next(nil); r.wakes.Load() != 1 || !equal(got, frames("a", "b")) {
+		t.Errorf("woken %d times for %q, want once for a and b", r.wakes.Load(), got)
+	}
+	r.Hold()
+	r.Send([]byte("c"))
+	if got, _ := r.Next(nil); !equal(got, frames("c")) {
+		t.Errorf("the writer got %q, want c", got)
+	}
+	if got, _ := r.Next(nil); len(got) > 0 {
+		t.Errorf("the writer got %q, want nothing", got)
+	}
+	r.Release() // nothing waits
+	if r.wakes.Load() != 1 {
+		t.Errorf("woken %d times although nothing waits", r.wakes.Load())
+	}
+	r.Hold()
+	r.Send([]byte("d"))
+	r.Close(socket.End{Code: socket.CloseGoingAway}, socket.LeaveClosed)
+	if r.wakes.Load() != 2 {
+		t.Errorf("woken %d times, want once more for the end", r.wakes.Load())
+	}
+	r.Release()
+	got, _ := r.Next(nil)
+	if _, end := r.Next(nil); !equal(got, frames("d")) || end == nil || r.wakes.Load() != 2 {
+		t.Errorf("%q and then the end %v, want d and an end", got, end)
+	}
+}
+
 // What waits when the socket ends is still written, unless the connection is
 // gone; then comes the end, for good. The writer is woken for it if there is
 // none.

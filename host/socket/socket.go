@@ -366,6 +366,16 @@ func (s *Socket) wakeReader() {
 	}
 }
 
+// Hold implements [channel.Client].
+func (s *Socket) Hold() { s.out.hold() }
+
+// Release implements [channel.Client].
+func (s *Socket) Release() {
+	if s.out.release() {
+		s.cfg.Wake()
+	}
+}
+
 // Push implements [channel.Client].
 func (s *Socket) Push(m *phx.Message) { s.put(s.cfg.Encoder.Message(m)) }
 

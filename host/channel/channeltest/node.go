@@ -85,7 +85,13 @@ func (n *Node) Client(t testing.TB, topic string, h channel.Handler, opts channe
 		opts.Route = func(string) (channel.Handler, bool) { return c.Handler, true }
 	}
 	c.Channel = c.make()
-	t.Cleanup(func() { c.Channel.Close(channel.LeaveClosed) })
+	t.Cleanup(func() {
+		c.Channel.Close(channel.LeaveClosed)
+		n.Settle(t)
+		if held := r.Held(); held != 0 {
+			t.Errorf("the client's frames were held %d times more than released", held)
+		}
+	})
 	return c
 }
 

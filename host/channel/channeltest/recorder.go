@@ -66,6 +66,7 @@ type Recorder struct {
 	sent    []Sent
 	next    int // index in sent of what Expect has not seen yet
 	handled []int
+	holds   int
 	changed chan struct{} // closed at the next change, made by who waits for one
 }
 
@@ -87,6 +88,27 @@ func (r *Recorder) Reply(m *phx.Reply) {
 // Broadcast implements [channel.Client].
 func (r *Recorder) Broadcast(b *phx.Broadcast) {
 	r.add(Sent{Kind: kindBroadcast, Topic: b.Topic(), Event: b.Event(), Payload: text(b.Payload())})
+}
+
+// Hold implements [channel.Client].
+func (r *Recorder) Hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holds++
+}
+
+// Release implements [channel.Client].
+func (r *Recorder) Release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holds--
+}
+
+// Held is how many calls of Hold have not been ended by Release.
+func (r *Recorder) Held() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holds
 }
 
 // Handled implements [channel.Client].
