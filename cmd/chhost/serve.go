@@ -28,7 +28,10 @@ func serveCommand() *cli.Command {
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads.\n\n" +
-			"Phoenix clients connect to ws://HOST:PORT/socket.",
+			"Phoenix clients connect to ws://HOST:PORT/socket.\n\n" +
+			"In a control group with a limit of memory, such as a container, the garbage\n" +
+			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
+			"GOGC (100) how much garbage there may be below it, in percent of what is in use.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "connect", Usage: "let the plugin in `FILE` decide about new sockets"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
@@ -82,6 +85,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	limitMemory()
 	fmt.Fprintf(c.App.Writer, "listening on http://%s\nclients connect to ws://%s%s\n", hostPort(l), hostPort(l), host.DefaultMount)
 	return h.Run(c.Context)
 }
