@@ -47,6 +47,7 @@ type Channel struct {
 	sending atomic.Int32
 
 	member membership // belongs to the turn
+	desk   *desk      // likewise
 }
 
 // membership is what a join that returned StatusOK establishes.
@@ -252,6 +253,7 @@ func (c *Channel) next() *item {
 		c.mu.Unlock()
 		return it
 	}
+	c.desk = nil
 	c.running = false
 	retired := c.member.use == nil && !c.retired
 	if retired {

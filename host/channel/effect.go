@@ -211,12 +211,13 @@ type rules struct {
 	reply    bool
 }
 
-func statuses(of ...Status) (set uint32) {
-	for _, s := range of {
-		set |= 1 << s
-	}
-	return set
-}
+// Sets of statuses.
+const (
+	mayRefuse = 1<<StatusOK | 1<<StatusError
+	mayIgnore = mayRefuse | 1<<StatusIgnore
+	mayStop   = mayRefuse | 1<<StatusStop
+	mayPass   = mayStop | 1<<StatusPass
+)
 
 const (
 	effectPush      = 1 << KindPush
@@ -231,19 +232,19 @@ const (
 func rulesOf(cb Callbacks) rules {
 	switch cb {
 	case CallbackJoin:
-		return rules{statuses(StatusOK, StatusError, StatusIgnore), effectJoin, true}
+		return rules{mayIgnore, effectJoin, true}
 	case CallbackLeave:
-		return rules{statuses(StatusOK, StatusError), effectPush | effectBroadcast, false}
+		return rules{mayRefuse, effectPush | effectBroadcast, false}
 	case CallbackHandleIn:
-		return rules{statuses(StatusOK, StatusStop, StatusError), effectJoin | effectReplyTo, true}
+		return rules{mayStop, effectJoin | effectReplyTo, true}
 	case CallbackHandleOut:
-		return rules{statuses(StatusOK, StatusPass, StatusStop, StatusError), effectPush | effectAssign | effectTimers, false}
+		return rules{mayPass, effectPush | effectAssign | effectTimers, false}
 	case CallbackHandleInfo:
-		return rules{statuses(StatusOK, StatusStop, StatusError), effectJoin | effectReplyTo, false}
+		return rules{mayStop, effectJoin | effectReplyTo, false}
 	case CallbackUpgrade:
-		return rules{statuses(StatusOK, StatusError), effectPush | effectAssign | effectTimers, false}
+		return rules{mayRefuse, effectPush | effectAssign | effectTimers, false}
 	case CallbackConnect:
-		return rules{statuses(StatusOK, StatusError), effectAssign, true}
+		return rules{mayRefuse, effectAssign, true}
 	}
 	panic("BUG: channel: no such callback")
 }

@@ -46,10 +46,8 @@ type Env struct {
 	abort   context.CancelFunc
 
 	// What is used again, so that a call costs few allocations.
-	items    sync.Pool // *item
-	events   sync.Pool // *Event
-	messages sync.Pool // *phx.Message
-	replies  sync.Pool // *phx.Reply
+	items sync.Pool // *item
+	desks sync.Pool // *desk
 }
 
 // NewEnv returns an Env. It starts nothing.

@@ -116,7 +116,8 @@ type Traits struct {
 	// returned from it, by [ReplyTo]. Without it the refs of events are not kept.
 	RepliesLater bool
 	// ForgetsEvents tells that the handler does not refer to an [Event] any more
-	// once it has returned, nor does what it returns. Events are then used again.
+	// once it has returned, nor does what it returns, [Event.Room] left aside. Events
+	// and their rooms are then used again.
 	ForgetsEvents bool
 }
 
@@ -134,7 +135,7 @@ func (t *Traits) intercepts(event string) bool {
 }
 
 // Event is what a callback is called with. It and everything it refers to is
-// read-only and may be kept.
+// read-only and may be kept, see [Traits.ForgetsEvents].
 type Event struct {
 	// Topic is the channel's topic; in HandleInfo of a broadcast that topic; empty
 	// in Connect.
@@ -169,7 +170,13 @@ type Event struct {
 	WantsReply bool
 	// Self tells, in HandleOut, that this channel sent the broadcast.
 	Self bool
+
+	room []Effect
 }
+
+// Room is an empty list for [Result.Do]. It has room for a few effects where
+// [Traits.ForgetsEvents] is set.
+func (ev *Event) Room() []Effect { return ev.room }
 
 // LeaveKind says why a channel ended.
 type LeaveKind uint8

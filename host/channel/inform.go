@@ -72,18 +72,23 @@ func (c *Channel) info(ev *Event, how carriage) {
 	}
 }
 
-// inform calls the handler with what no client waits to be answered. The event
-// must not be used any more.
+// tooLarge tells whether a message was refused because it is too large for the handler.
+func tooLarge(err error) bool {
+	if err == nil {
+		return false
+	}
+	var refusal *Refusal
+	return errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge
+}
+
+// inform calls the handler with what no client waits to be answered.
 func (c *Channel) inform(cb Callbacks, ev *Event) (Result, bool) {
 	m := &c.member
 	res, err := c.call(m, cb, ev)
-	event := ev.Event
-	c.forget(m, ev)
-	var refusal *Refusal
-	if errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge {
+	if tooLarge(err) {
 		// The sender's message is too large for the handler of a client that did
 		// nothing. It cannot be delivered unseen, since handle_out may be a filter.
-		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", event, "callback", cb.String(), "plugin", m.traits().Name)
+		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name)
 		return Result{}, false
 	}
 	return res, !c.failed(cb, res, err)

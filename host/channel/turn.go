@@ -15,6 +15,8 @@ import (
 // turn handles what waits in the mailbox, as a job of the env. At most one is
 // running.
 func (c *Channel) turn() {
+	d := c.sit()
+	defer d.leave(c.env)
 	for {
 		it := c.next()
 		if it == nil {
@@ -216,19 +218,19 @@ func (c *Channel) in(msg *phx.Message) {
 	ev.Payload = msg.Payload
 	ev.WantsReply = msg.Ref != ""
 	ev.Ref = m.nextRef(msg)
-	ref, now := ev.Ref, ev.Now
 	res, err := c.call(m, CallbackHandleIn, ev)
-	c.forget(m, ev)
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		c.refuse(msg, refusal)
-		return
+	if err != nil {
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			c.refuse(msg, refusal)
+			return
+		}
 	}
 	if c.failed(CallbackHandleIn, res, err) {
 		return
 	}
 	if traits.RepliesLater && msg.Ref != "" && res.Reply.Status == "" {
-		m.keepOpen(ref, msg.Ref, now)
+		m.keepOpen(ev.Ref, msg.Ref, ev.Now)
 	}
 	frames := len(res.Do)
 	if res.Reply.Status != "" {
@@ -385,31 +387,6 @@ func (c *Channel) detach() membership {
 	return m
 }
 
-// event returns what all callbacks of m are told.
-func (c *Channel) event(m *membership) *Event {
-	ev, _ := c.env.events.Get().(*Event)
-	if ev == nil {
-		ev = new(Event)
-	}
-	*ev = Event{
-		Topic:         c.topic,
-		Assigns:       m.assigns,
-		SocketAssigns: c.opts.SocketAssigns,
-		Now:           c.env.now(),
-		Channel:       m.id,
-	}
-	return ev
-}
-
-// forget lets an event be used again that the handler of m was called with,
-// unless the handler may have kept it.
-func (c *Channel) forget(m *membership, ev *Event) {
-	if m.traits().ForgetsEvents {
-		*ev = Event{}
-		c.env.events.Put(ev)
-	}
-}
-
 // call enters the membership's handler and checks what it returned.
 func (c *Channel) call(m *membership, cb Callbacks, ev *Event) (Result, error) {
 	res, err := enter(c.env.ctx, m.handler(), cb, ev)
@@ -460,26 +437,16 @@ func (c *Channel) reply(joinRef, ref phx.Ref, status phx.Status, payload phx.Pay
 	if ref == "" {
 		return // the client does not wait
 	}
-	r, _ := c.env.replies.Get().(*phx.Reply)
-	if r == nil {
-		r = new(phx.Reply)
-	}
+	r := &c.desk.reply
 	*r = phx.Reply{JoinRef: joinRef, Ref: ref, Topic: c.topic, Status: status, Payload: payload}
 	c.client.Reply(r)
-	*r = phx.Reply{}
-	c.env.replies.Put(r)
 }
 
 // push sends an event to the client.
 func (c *Channel) push(joinRef phx.Ref, event string, payload phx.Payload) {
-	m, _ := c.env.messages.Get().(*phx.Message)
-	if m == nil {
-		m = new(phx.Message)
-	}
+	m := &c.desk.push
 	*m = phx.Message{JoinRef: joinRef, Topic: c.topic, Event: event, Payload: payload}
 	c.client.Push(m)
-	*m = phx.Message{}
-	c.env.messages.Put(m)
 }
 
 func (c *Channel) phxClose(joinRef phx.Ref) { c.last(joinRef, phx.EventClose, phx.Payload{}) }

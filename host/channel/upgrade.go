@@ -20,10 +20,10 @@ func (c *Channel) upgrade(done func(outcome)) {
 	became = kept
 	var res Result
 	if next.handler.Traits().has(CallbackUpgrade) {
-		ev := c.event(m)
+		ev := c.eventOf(m) // the old handler may forget events, and this one keep them
 		ev.Event = m.traits().Name
 		var err error
-		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, ev)
+		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, &ev)
 		if err == nil {
 			err = m.checkKept(res.Do)
 		}

@@ -35,6 +35,7 @@ type instance struct {
 	regionSize uint32
 
 	current call
+	stack   [1]uint64 // the parameter and the result of what is called
 }
 
 // call is what a callback that is running has been given and has asked for.
@@ -129,11 +130,10 @@ func (i *instance) setup(ctx context.Context, name string) (uint32, error) {
 	if f == nil {
 		return 0, nil
 	}
-	var stack [1]uint64
-	if err := i.run(ctx, abi.PhaseSetup, nil, f, stack[:]); err != nil {
+	if err := i.run(ctx, abi.PhaseSetup, nil, f); err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	return api.DecodeU32(stack[0]), nil
+	return api.DecodeU32(i.stack[0]), nil
 }
 
 func (i *instance) findCallbacks(ctx context.Context) error {
@@ -175,13 +175,12 @@ func (i *instance) findCallbacks(ctx context.Context) error {
 // grow asks the guest for a region of at least need bytes. It is false if the
 // guest has none; then the old region stays.
 func (i *instance) grow(ctx context.Context, need int) (bool, error) {
-	var stack [1]uint64
 	size := need + abi.EventAlign // room to round the address up
-	stack[0] = api.EncodeU32(uint32(size))
-	if err := i.run(ctx, abi.PhaseSetup, nil, i.buffer, stack[:]); err != nil {
+	i.stack[0] = api.EncodeU32(uint32(size))
+	if err := i.run(ctx, abi.PhaseSetup, nil, i.buffer); err != nil {
 		return false, err
 	}
-	addr := api.DecodeU32(stack[0])
+	addr := api.DecodeU32(i.stack[0])
 	if addr == 0 {
 		return false, nil
 	}
@@ -245,12 +244,11 @@ func admits(phase abi.Phase) bool { return phase == abi.PhaseJoin || phase == ab
 
 // enter calls the function of a phase and checks its status.
 func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event) (abi.Status, error) {
-	var stack [1]uint64
-	stack[0] = api.EncodeU32(i.region)
-	if err := i.run(ctx, phase, ev, i.funcs[phase], stack[:]); err != nil {
+	i.stack[0] = api.EncodeU32(i.region)
+	if err := i.run(ctx, phase, ev, i.funcs[phase]); err != nil {
 		return 0, err
 	}
-	status := abi.Status(api.DecodeI32(stack[0]))
+	status := abi.Status(api.DecodeI32(i.stack[0]))
 	rule := ""
 	switch replied := i.current.reply.Status; {
 	case !i.current.rule.Statuses.Has(status):
@@ -267,11 +265,13 @@ func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event
 	return status, nil
 }
 
-// run enters the guest, with a clock and a randomness that begin anew. After an
-// error the instance must not be used again.
-func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, f api.Function, stack []uint64) error {
+// run enters the guest, with a clock and a randomness that begin anew; i.stack holds
+// the parameter, and then the result. After an error the instance must not be used
+// again.
+func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, f api.Function) error {
 	i.current = call{phase: phase, rule: &i.plugin.rules[phase], ev: ev}
 	if ev != nil {
+		i.current.effects = ev.Room()
 		i.clock.start(ev.Now)
 		i.random.start(ev.Seed)
 	} else {
@@ -284,7 +284,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 		ctx, cancel = context.WithTimeout(ctx, i.plugin.limits.callbackTime)
 		defer cancel()
 	}
-	err := f.CallWithStack(&callContext{Context: ctx, inst: i}, stack)
+	err := f.CallWithStack(&callContext{Context: ctx, inst: i}, i.stack[:])
 	i.stdout.flush()
 	if err == nil {
 		return nil
