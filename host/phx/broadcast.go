@@ -14,6 +14,9 @@ type Broadcast struct {
 	// frames has one for each Encoder that asked, seldom more than two. Nothing is
 	// locked, so that subscribers on several cores do not meet here.
 	frames atomic.Pointer[encoded]
+	// first is where the first of them is, or is being made if taken.
+	first encoded
+	taken atomic.Bool
 }
 
 // encoded is the frame of one Encoder. It is immutable.
@@ -89,7 +92,11 @@ func (e *Encoder) Broadcast(b *Broadcast) ([]byte, error) {
 	if found := known.of(e); found != nil {
 		return found.frame, found.err
 	}
-	made := &encoded{by: e}
+	made := &b.first
+	if b.taken.Swap(true) {
+		made = new(encoded)
+	}
+	made.by = e
 	made.frame, made.err = e.seal(e.Serializer.AppendBroadcast(e.room(messageRoom+len(b.topic)+len(b.event)+len(b.payload.data)), b))
 	for {
 		made.next = known

@@ -254,19 +254,10 @@ func skipString(b []byte, i int) (int, error) {
 }
 
 // skipPlain returns the index of the next byte that is a quote, a backslash, a
-// control character or not ASCII. It looks at eight bytes at a time: the
-// highest bit of each byte of mask tells whether that byte is one of these.
-// Borrows can set bits above the lowest one that is set, never below it.
+// control character or not ASCII.
 func skipPlain(b []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := w^'"'*ones, w^'\\'*ones
-		mask := (w | (w - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
-		if mask != 0 {
+		if mask := special(binary.LittleEndian.Uint64(b[i:])); mask != 0 {
 			return i + bits.TrailingZeros64(mask)/8
 		}
 		i += 8
@@ -275,6 +266,18 @@ func skipPlain(b []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// special looks at eight bytes at a time: the highest bit of each byte of the result
+// tells whether that byte is a quote, a backslash, a control character or not ASCII.
+// Borrows can set bits above the lowest one that is set, never below it.
+func special(w uint64) uint64 {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	quote, backslash := w^'"'*ones, w^'\\'*ones
+	return (w | (w - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
 }
 
 // escapeLen is the length of the escape sequence that b starts with, or 0.

@@ -12,7 +12,7 @@ func appendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	done := 0 // s[:done] has been appended
-	for i := 0; i < len(s); {
+	for i := plainLen(s); i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
@@ -35,6 +35,21 @@ func appendString(dst []byte, s string) []byte {
 		i++
 	}
 	return append(append(dst, s[done:]...), '"')
+}
+
+// plainLen is how many of the first bytes of s can stand in a JSON string as they
+// are, as far as eight bytes at a time can tell, see skipPlain.
+func plainLen(s string) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		if special(w) != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // unescape appends the text of a JSON string to dst. s is what stands between

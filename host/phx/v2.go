@@ -110,9 +110,13 @@ func appendPayload(dst []byte, p Payload) []byte {
 }
 
 func appendReplyPayload(dst []byte, r *Reply) []byte {
-	dst = append(dst, `{"status":`...)
-	dst = appendString(dst, string(r.Status))
-	dst = append(dst, `,"response":`...)
+	if r.Status == StatusOK {
+		dst = append(dst, `{"status":"ok","response":`...)
+	} else {
+		dst = append(dst, `{"status":`...)
+		dst = appendString(dst, string(r.Status))
+		dst = append(dst, `,"response":`...)
+	}
 	dst = appendPayload(dst, r.Payload)
 	return append(dst, '}')
 }
