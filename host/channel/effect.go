@@ -252,7 +252,7 @@ func rulesOf(cb Callbacks) rules {
 // check returns what is wrong with a result, before any of it is carried out.
 // Guests are held to the same rules at each import; here they bind native
 // handlers too, so that a plugin and a Go handler can be exchanged.
-func (r *Result) check(cb Callbacks) error {
+func (r *Result) check(cb Callbacks, ev *Event) error {
 	row := rulesOf(cb)
 	if r.Status > StatusPass || row.statuses&(1<<r.Status) == 0 {
 		return fmt.Errorf("channel: %s returned status %d, which it may not", cb, r.Status)
@@ -270,14 +270,14 @@ func (r *Result) check(cb Callbacks) error {
 		}
 	}
 	for i := range r.Do {
-		if err := r.Do[i].check(cb, row.effects); err != nil {
+		if err := r.Do[i].check(cb, row.effects, ev); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Effect) check(cb Callbacks, allowed uint32) error {
+func (e *Effect) check(cb Callbacks, allowed uint32, ev *Event) error {
 	if allowed&(1<<e.kind) == 0 {
 		return fmt.Errorf("channel: %s may not %s", cb, e.kind)
 	}
@@ -293,8 +293,12 @@ func (e *Effect) check(cb Callbacks, allowed uint32) error {
 	if effectNamesEvent&(1<<e.kind) == 0 {
 		return nil
 	}
-	if err := phx.CheckName(e.event); err != nil {
-		return fault(fmt.Errorf("event: %w", err))
+	// The event's own name was checked when it came. A join has none, and in upgrade it
+	// is that of a version.
+	if e.event != ev.Event || cb&(CallbackHandleIn|CallbackHandleOut|CallbackHandleInfo) == 0 {
+		if err := phx.CheckName(e.event); err != nil {
+			return fault(fmt.Errorf("event: %w", err))
+		}
 	}
 	if phx.ReservedEvent(e.event) {
 		return fault(fmt.Errorf("the event %s belongs to the host", e.event))

@@ -420,7 +420,7 @@ func enter(ctx context.Context, h Handler, cb Callbacks, ev *Event) (res Result,
 		res, err = h.(Connector).Connect(ctx, ev)
 	}
 	if err == nil {
-		err = res.check(cb)
+		err = res.check(cb, ev)
 	}
 	return res, err
 }

@@ -228,7 +228,7 @@ func (i *instance) payload(args []uint64, object bool) phx.Payload {
 		i.exceeded("payload_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Payload))
 	}
 	i.count(len(data))
-	if len(data) == 0 && flags == 0 {
+	if flags == 0 && (len(data) == 0 || string(data) == "{}") {
 		return phx.Payload{} // {}, also while a client's empty bytes are being handled
 	}
 	if i.current.sameBytes(data) {

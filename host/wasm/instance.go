@@ -57,6 +57,10 @@ type callContext struct {
 	inst *instance
 }
 
+// Value implements [context.Context]: what the engine looks for at each call is never
+// there.
+func (*callContext) Value(any) any { return nil }
+
 // rules are those of every phase that a guest can be in.
 type rules [abi.PhaseIdle + 1]abi.Rule
 
