@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -31,23 +32,46 @@ func Quote(s string) JSON {
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func appendMap[V any](dst []byte, m map[string]V, depth int) []byte {
-	return append(appendMembers(append(dst, '{'), m, depth), '}')
+	var few [fewMembers]member[V]
+	return append(appendMembers(append(dst, '{'), sorted(few[:0], m), depth), '}')
+}
+
+// member is one of a map.
+type member[V any] struct {
+	key   string
+	value V
+}
+
+// fewMembers is how many members most maps have at most: a list of them needs no
+// memory.
+const fewMembers = 8
+
+// sorted appends the members in the order of their keys. Maps are slow in Wasm, so each
+// is walked once and nothing is looked up.
+func sorted[V any](list []member[V], m map[string]V) []member[V] {
+	for key, value := range m {
+		list = append(list, member[V]{key, value})
+	}
+	if len(list) > fewMembers {
+		slices.SortFunc(list, func(a, b member[V]) int { return strings.Compare(a.key, b.key) })
+		return list
+	}
+	for i := range list { // to sort one or two, a library takes longer
+		for ; i > 0 && list[i].key < list[i-1].key; i-- {
+			list[i], list[i-1] = list[i-1], list[i]
+		}
+	}
+	return list
 }
 
 // appendMembers writes what stands between the braces.
-func appendMembers[V any](dst []byte, m map[string]V, depth int) []byte {
-	var few [8]string // most maps are small: their keys need no memory
-	keys := few[:0]
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for i, key := range keys {
+func appendMembers[V any](dst []byte, list []member[V], depth int) []byte {
+	for i, m := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendQuoted(dst, key), ':')
-		dst = appendValue(dst, m[key], depth+1)
+		dst = append(appendQuoted(dst, m.key), ':')
+		dst = appendValue(dst, m.value, depth+1)
 	}
 	return dst
 }

@@ -105,6 +105,8 @@ func (j JSON) Bool() (value, ok bool) {
 // first, as they were; then those of m in the order of their keys. Of anything
 // but an object nothing stays.
 func (j JSON) Merge(m Map) JSON {
+	var few [fewMembers]member[any]
+	list := sorted(few[:0], m)
 	dst := append(make([]byte, 0, len(j)+64+32*len(m)), '{')
 	c := open(j, '{')
 	for {
@@ -112,7 +114,7 @@ func (j JSON) Merge(m Map) JSON {
 		if !ok {
 			break
 		}
-		if k.in(m) {
+		if k.among(list, m) {
 			continue
 		}
 		if len(dst) > 1 {
@@ -123,7 +125,7 @@ func (j JSON) Merge(m Map) JSON {
 	if len(m) > 0 && len(dst) > 1 {
 		dst = append(dst, ',')
 	}
-	return JSON(text(append(appendMembers(dst, m, 1), '}')))
+	return JSON(text(append(appendMembers(dst, list, 1), '}')))
 }
 
 func (j JSON) trim() string { return strings.Trim(string(j), " \t\r\n") }
@@ -307,10 +309,18 @@ func (q quoted) is(s string) bool {
 	return q.unquote() == s
 }
 
-// in reports whether the string means a key of m.
-func (q quoted) in(m Map) bool {
-	_, ok := m[q.unquote()]
-	return ok
+// among reports whether the string means a key of m, whose members list has.
+func (q quoted) among(list []member[any], m Map) bool {
+	if len(list) > fewMembers {
+		_, ok := m[q.unquote()]
+		return ok
+	}
+	for i := range list {
+		if q.is(list[i].key) {
+			return true
+		}
+	}
+	return false
 }
 
 // unquote returns what the string means.
