@@ -120,6 +120,9 @@ type channel struct {
 	upgrade Upgrader
 	connect Connector
 	init    Initializer
+
+	sockets []Socket // that callbacks have yet to use
+	running *Socket  // of the latest callback
 }
 
 func newChannel(v Joiner) *channel {
@@ -177,14 +180,54 @@ func (c *channel) setUp() int32 {
 	return statusOK
 }
 
-// call runs one of the callbacks for the event and returns its status. The
-// Socket ends with the call, even with one that panics.
+// call runs one of the callbacks for the event and returns its status. Those that run
+// most often have functions of their own, since Go's Wasm code pays for the size of a
+// function at each call that it makes.
 func (c *channel) call(callback uint32, ev *event) int32 {
-	if callback == callbackConnect {
+	switch callback {
+	case callbackHandleIn:
+		return c.handleIn(ev)
+	case callbackHandleOut:
+		return c.handleOut(ev)
+	case callbackConnect:
 		return c.open(ev)
 	}
-	s := &Socket{ev: ev, callback: callback}
-	defer s.end()
+	s := c.begin(callback, ev)
+	status := c.decide(callback, s)
+	s.end()
+	return status
+}
+
+func (c *channel) handleIn(ev *event) int32 {
+	if c.in == nil {
+		return statusOK
+	}
+	s := c.begin(callbackHandleIn, ev)
+	s.read(ev)
+	result := c.in.HandleIn(s, s.name, Payload{&s.payload})
+	s.end()
+	if result == nil {
+		returnedNil("HandleIn")
+	}
+	return result.inStatus()
+}
+
+func (c *channel) handleOut(ev *event) int32 {
+	if c.out == nil {
+		return statusPass
+	}
+	s := c.begin(callbackHandleOut, ev)
+	s.read(ev)
+	result := c.out.HandleOut(s, s.name, Payload{&s.payload})
+	s.end()
+	if result == nil {
+		returnedNil("HandleOut")
+	}
+	return result.outStatus()
+}
+
+// decide runs one of the other callbacks.
+func (c *channel) decide(callback uint32, s *Socket) int32 {
 	switch callback {
 	case callbackJoin:
 		return checked("Join", c.join.Join(s)).joinStatus(s)
@@ -192,15 +235,6 @@ func (c *channel) call(callback uint32, ev *event) int32 {
 		if c.leave != nil {
 			c.leave.Leave(s)
 		}
-	case callbackHandleIn:
-		if c.in != nil {
-			return checked("HandleIn", c.in.HandleIn(s, s.Event(), s.Payload())).inStatus()
-		}
-	case callbackHandleOut:
-		if c.out != nil {
-			return checked("HandleOut", c.out.HandleOut(s, s.Event(), s.Payload())).outStatus()
-		}
-		return statusPass
 	case callbackHandleInfo:
 		if info, known := s.info(); known && c.info != nil {
 			return checked("HandleInfo", c.info.HandleInfo(s, info)).infoStatus()
@@ -211,6 +245,29 @@ func (c *channel) call(callback uint32, ev *event) int32 {
 		}
 	}
 	return statusOK
+}
+
+// begin returns the Socket of a callback. It ends with the callback; one that panics
+// ends the whole instance, and outside of a module whoever goes on after that calls
+// abandon. Each callback has a Socket of its own, so that one that was kept does not
+// act for another client, but they are made several at a time: a small piece of memory
+// takes Go's allocator as long as a large one.
+func (c *channel) begin(callback uint32, ev *event) *Socket {
+	if len(c.sockets) == 0 {
+		c.sockets = make([]Socket, 16)
+	}
+	s := &c.sockets[0]
+	c.sockets = c.sockets[1:]
+	s.ev, s.callback = ev, callback
+	c.running = s
+	return s
+}
+
+// abandon ends the Socket of a callback that has panicked.
+func (c *channel) abandon() {
+	if c.running != nil {
+		c.running.end()
+	}
 }
 
 // open is call for a connection, which is no channel yet.

@@ -1,6 +1,7 @@
 package chhost
 
 import (
+	"strings"
 	"structs"
 	"unsafe"
 )
@@ -30,14 +31,36 @@ type span struct {
 	len  uint32
 }
 
+// lent is the bytes where they are: until the callback returns.
+func (s span) lent() string { return unsafe.String((*byte)(at(s.addr)), s.len) }
+
 // copy returns the bytes as a string of its own: the region is overwritten by
 // the next event, which belongs to another client.
 func (s span) copy() string {
-	if s.len == 0 {
+	switch {
+	case s.len == 0:
 		return ""
+	case s.len > maxShort:
+		return strings.Clone(s.lent())
 	}
-	return string(unsafe.Slice((*byte)(at(s.addr)), s.len))
+	if int(s.len) > len(shorts) {
+		shorts = make([]byte, roomForShort)
+	}
+	n := copy(shorts, s.lent())
+	short := text(shorts[:n:n])
+	shorts = shorts[n:]
+	return short
 }
+
+// shorts is where the next short strings go. Several share one piece of memory, since
+// a small piece takes Go's allocator as long as a large one. It is freed when none of
+// them is referred to any more: one that is kept keeps roomForShort bytes.
+var shorts []byte
+
+const (
+	maxShort     = 256
+	roomForShort = 1024
+)
 
 // names holds the topics and events that were copied last, so that the names
 // that come again and again cost no memory. Names have at most 255 bytes.
@@ -48,10 +71,10 @@ func (s span) name() string {
 	if s.len == 0 {
 		return ""
 	}
-	b := unsafe.Slice((*byte)(at(s.addr)), s.len)
-	known := &names[(uint32(b[s.len-1])*5+uint32(b[s.len/2])*3+s.len)%uint32(len(names))]
-	if *known != string(b) {
-		*known = string(b)
+	lent := s.lent()
+	known := &names[(uint32(lent[s.len-1])*5+uint32(lent[s.len/2])*3+s.len)%uint32(len(names))]
+	if *known != lent {
+		*known = strings.Clone(lent)
 	}
 	return *known
 }

@@ -118,6 +118,7 @@ func (guest) Call(v any, c double.Callback, e double.Event) double.Status {
 	if c == double.Init {
 		return statuses[channel.setUp()]
 	}
+	defer channel.abandon()
 	return statuses[channel.call(callbackBits[c], layOut(e))]
 }
 

@@ -110,7 +110,11 @@ func (r FailResult) upgradeStatus() int32 { return r.inStatus() }
 func checked[R comparable](callback string, result R) R {
 	var none R
 	if result == none {
-		panic("chhost: " + callback + " returned nil: return chhost.OK or another result")
+		returnedNil(callback)
 	}
 	return result
+}
+
+func returnedNil(callback string) {
+	panic("chhost: " + callback + " returned nil: return chhost.OK or another result")
 }

@@ -69,6 +69,13 @@ func (s *Socket) Payload() Payload {
 	return Payload{&s.payload}
 }
 
+// read copies what Event and Payload return.
+func (s *Socket) read(ev *event) {
+	s.name = ev.name.name()
+	s.payload.data, s.payload.binary = ev.payload.copy(), ev.flags&flagBinary != 0
+	s.have = haveEvent | havePayload
+}
+
 // Assigns returns the channel's state: what [Socket.Assign] was last given,
 // in this callback or an earlier one. It is empty at first.
 func (s *Socket) Assigns() Payload {
