@@ -65,6 +65,42 @@ func TestBuffer(t *testing.T) {
 	}
 }
 
+// Copies that share a piece of memory do not overlap, and stay when the region is
+// overwritten.
+func TestCopiesStay(t *testing.T) {
+	defer func(old []byte) { region = old }(region)
+	region = make([]byte, 2*maxShort)
+	var copies []string
+	for n := range 2 * maxShort {
+		for i := range n {
+			region[i] = byte(n)
+		}
+		copies = append(copies, span{addr: base, len: uint32(n)}.copy())
+	}
+	for n, got := range copies {
+		if want := strings.Repeat(string([]byte{byte(n)}), n); got != want {
+			t.Fatalf("the copy of %d bytes has become %x", n, got)
+		}
+	}
+}
+
+// Sockets are made several at a time, but each is one callback's only.
+func TestEachCallbackHasASocket(t *testing.T) {
+	c := newChannel(everything{})
+	seen := make(map[*Socket]bool)
+	for range 100 {
+		s := c.begin(callbackHandleIn, new(event))
+		if seen[s] || s.have != 0 || s.answered || s.assigns != nil {
+			t.Fatalf("a Socket was used again: %+v", *s)
+		}
+		seen[s] = true
+		s.read(s.ev)
+		s.answered, s.assigns = true, new(content)
+		s.end()
+		mustPanic(t, "after the callback had returned", func() { s.Topic() })
+	}
+}
+
 func TestCallbackBits(t *testing.T) {
 	for _, c := range []struct {
 		v    Joiner
