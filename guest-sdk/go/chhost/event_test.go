@@ -65,25 +65,6 @@ func TestBuffer(t *testing.T) {
 	}
 }
 
-// Copies that share a piece of memory do not overlap, and stay when the region is
-// overwritten.
-func TestCopiesStay(t *testing.T) {
-	defer func(old []byte) { region = old }(region)
-	region = make([]byte, 2*maxShort)
-	var copies []string
-	for n := range 2 * maxShort {
-		for i := range n {
-			region[i] = byte(n)
-		}
-		copies = append(copies, span{addr: base, len: uint32(n)}.copy())
-	}
-	for n, got := range copies {
-		if want := strings.Repeat(string([]byte{byte(n)}), n); got != want {
-			t.Fatalf("the copy of %d bytes has become %x", n, got)
-		}
-	}
-}
-
 // Sockets are made several at a time, but each is one callback's only.
 func TestEachCallbackHasASocket(t *testing.T) {
 	c := newChannel(everything{})

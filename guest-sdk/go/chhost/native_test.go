@@ -80,3 +80,22 @@ func TestWithoutHost(t *testing.T) {
 	Log(LevelDebug, "a line of the log, from where there is no host")
 	mustPanic(t, "package chhosttest runs callbacks", func() { hostPush("x", "", 0) })
 }
+
+// Copies that share a piece of memory do not overlap, and stay when the region is
+// overwritten.
+func TestCopiesStay(t *testing.T) {
+	defer func(old []byte) { region = old }(region)
+	region = make([]byte, 2*maxShort)
+	var copies []string
+	for n := range 2 * maxShort {
+		for i := range n {
+			region[i] = byte(n)
+		}
+		copies = append(copies, span{addr: base, len: uint32(n)}.copy())
+	}
+	for n, got := range copies {
+		if want := strings.Repeat(string([]byte{byte(n)}), n); got != want {
+			t.Fatalf("the copy of %d bytes has become %x", n, got)
+		}
+	}
+}
