@@ -44,6 +44,7 @@ var rooms = []room{
 	{"host/phx", 0, "The Phoenix wire protocol", "", ""},
 	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
 	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
+	{"host/wasm/module", 0, "Reads untrusted WebAssembly modules", "", ""},
 
 	{"abi/gen", 1, "Renders abi for the guest SDKs", "abi", ""},
 	{"host/channel", 1, "Runs one client's membership of one topic", "host/phx host/pubsub", ""},
@@ -58,7 +59,7 @@ var rooms = []room{
 	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
 	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
-	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx", "github.com/tetratelabs/wazero"},
+	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/module", "github.com/tetratelabs/wazero"},
 
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 

@@ -1,0 +1,69 @@
+package module
+
+// Options are the budgets of one module. The zero value of a field is its
+// default. The defaults are far above what compilers write (the largest numbers
+// in optimised modules of megabytes: bodies of 29 KB, 800 blocks, 550 levels, 54
+// locals, 1,000 targets, 36,000 data segments) and far below what makes an
+// engine's compiler slow.
+type Options struct {
+	// Bytes is the size of the binary. Default 16 MiB; never more than 1 GiB.
+	Bytes int
+	// Types, Imports, Functions (imported and defined), Tables, Globals, Exports,
+	// Elements and Data (segments), Customs (sections) are how many there may be.
+	// Defaults 10,000, 1,000, 100,000, 1, 100,000, 10,000, 10,000, 100,000 and 1,000.
+	Types, Imports, Functions, Tables, Globals, Exports, Elements, Data, Customs int
+	// Values is how many parameters, and how many results, a type may have.
+	// Default 1,000.
+	Values int
+	// Items is how many items all element segments have together. Default 1,000,000.
+	Items int
+	// Body is the size of one function's code in bytes. Default 1 MiB.
+	Body int
+	// Locals is how many locals one function may have, its parameters included.
+	// Default 10,000.
+	Locals int
+	// Blocks is how many blocks, loops and ifs one function may have, and Depth how
+	// far they may be nested. Defaults 50,000 and 1,000.
+	Blocks, Depth int
+	// LoopLocals is the number of loops of one function times the number of its
+	// locals: the time that compilers take grows with it. Default 1,000,000.
+	LoopLocals int
+	// Targets is how many labels one br_table may name. Default 10,000.
+	Targets int
+	// Reserved lets imports and exports have names that begin with ReservedPrefix:
+	// for reading a module that will not be rewritten.
+	Reserved bool
+}
+
+// ReservedPrefix is how the names begin that only the host gives.
+const ReservedPrefix = "__chhost"
+
+const maxBytes = 1 << 30 // offsets are kept in 32 bits
+
+func (o Options) withDefaults() Options {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&o.Bytes, 16<<20)
+	o.Bytes = min(o.Bytes, maxBytes)
+	set(&o.Types, 10_000)
+	set(&o.Imports, 1_000)
+	set(&o.Functions, 100_000)
+	set(&o.Tables, 1)
+	set(&o.Globals, 100_000)
+	set(&o.Exports, 10_000)
+	set(&o.Elements, 10_000)
+	set(&o.Data, 100_000)
+	set(&o.Customs, 1_000)
+	set(&o.Values, 1_000)
+	set(&o.Items, 1_000_000)
+	set(&o.Body, 1<<20)
+	set(&o.Locals, 10_000)
+	set(&o.Blocks, 50_000)
+	set(&o.Depth, 1_000)
+	set(&o.LoopLocals, 1_000_000)
+	set(&o.Targets, 10_000)
+	return o
+}
