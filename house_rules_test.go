@@ -155,7 +155,7 @@ func mayImport(plan []room, r room, target string) bool {
 func judgeTestImports(r room, p *sourcePackage) []string {
 	var faults []string
 	for _, imported := range imports(p.tests) {
-		if _, ours := isOurs(imported); ours || isStandard(imported) || inModule(r.outside+" "+testModules, imported) {
+		if _, ours := isOurs(imported); ours || isStandard(imported) || inModule(r.outside+" "+testOnly[p.dir]+" "+testModules, imported) {
 			continue
 		}
 		faults = append(faults, fmt.Sprintf("%s: a test imports %s: tests may import the standard library, our packages, %s, and what the row in rooms allows", p.dir, imported, testModules))

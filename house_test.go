@@ -51,6 +51,7 @@ var rooms = []room{
 	{"host/phx/phxclient", 1, "A Phoenix Channels client", "host/phx", "github.com/gorilla/websocket"},
 	{"host/pubsub", 1, "Delivers broadcasts to a topic's subscribers", "host/phx", ""},
 	{"host/registry/registrytest", 1, "", "host/registry", ""},
+	{"host/wasm/meter", 1, "Rewrites WebAssembly modules", "host/wasm/module", ""},
 
 	{"host/channel/channeltest", 2, "", "host/channel host/phx host/pubsub", ""},
 	{"host/presence", 2, "Tracks who is in a topic", "host/phx host/pubsub", ""},
@@ -93,13 +94,18 @@ var shipped = map[string]string{
 // quarantine fences modules in: only these rooms may import them, in their
 // tests too, so that each can be replaced in one room.
 var quarantine = map[string]string{
-	"github.com/tetratelabs/wazero": "host/wasm",
+	"github.com/tetratelabs/wazero": "host/wasm host/wasm/meter",
 	"github.com/gorilla/websocket":  "host/phx/phxclient host/transport/websocket",
 	"github.com/urfave/cli":         "cmd/chhost",
 	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 	"github.com/peterh/liner":                 "cmd/chhost/internal/console",
+}
+
+// testOnly lists modules that a room's tests may import and its files may not.
+var testOnly = map[string]string{
+	"host/wasm/meter": "github.com/tetratelabs/wazero", // runs what was rewritten beside what it was made of
 }
 
 // testModules may be imported by every package's tests.
