@@ -60,7 +60,7 @@ var rooms = []room{
 	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
 	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
-	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/module", "github.com/tetratelabs/wazero"},
+	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module", "github.com/tetratelabs/wazero"},
 
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 

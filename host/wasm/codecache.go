@@ -48,7 +48,6 @@ func newCode(ctx context.Context, bin []byte, limits Limits, cache wazero.Compil
 		WithCoreFeatures(api.CoreFeaturesV2).
 		WithMemoryLimitPages(limits.pages()).
 		WithDebugInfoEnabled(false). // or a trap parses the guest's DWARF, for as long as it likes
-		WithCloseOnContextDone(closeOnContextDone).
 		WithCompilationCache(cache))}
 	defer func() {
 		if r := recover(); r != nil {

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/wasm/module"
 )
 
 // checkBinary looks at the module's size and first eight bytes (WebAssembly core
@@ -38,12 +38,12 @@ func checkBinary(m Module) error {
 // millions.
 const maxFaults = 100
 
-// contractFaults compares a valid module with the contract and lists every
+// contractFaults compares a decoded module with the contract and lists every
 // difference.
-func contractFaults(m wazero.CompiledModule, bin []byte) []string {
+func contractFaults(m *module.Module) []string {
 	faults := importFaults(m)
 	faults = append(faults, exportFaults(m)...)
-	faults = append(faults, sectionFaults(bin)...)
+	faults = append(faults, shapeFaults(m)...)
 	if len(faults) > maxFaults {
 		faults = append(faults[:maxFaults], "there are more faults")
 	}
@@ -58,20 +58,23 @@ func quote(name string) string {
 	return strconv.Quote(name)
 }
 
-func importFaults(m wazero.CompiledModule) []string {
+func importFaults(m *module.Module) []string {
 	var faults []string
 	served := servedImports()
-	for _, def := range m.ImportedFunctions() {
+	for _, i := range m.Imports {
 		if len(faults) > maxFaults {
 			break
 		}
-		module, name, _ := def.Import()
+		if i.Kind != module.KindFunction {
+			continue
+		}
+		from, name := m.Text(i.Module), m.Text(i.Name)
 		want, ok := served[name]
-		switch {
-		case !ok || want.module != module:
-			faults = append(faults, unknownImport(module, name, served))
-		case signature(def) != want.Signature():
-			faults = append(faults, fmt.Sprintf("import %s %s has the type %s: expected %s", quote(module), quote(name), signature(def), want.Signature()))
+		switch is := signature(m, &m.Types[i.Index]); {
+		case !ok || want.module != from:
+			faults = append(faults, unknownImport(from, name, served))
+		case is != want.Signature():
+			faults = append(faults, fmt.Sprintf("import %s %s has the type %s: expected %s", quote(from), quote(name), is, want.Signature()))
 		}
 	}
 	return faults
@@ -86,46 +89,58 @@ type servedImport struct {
 // servedImports are all of them by name; no two modules have the same.
 func servedImports() map[string]servedImport {
 	served := make(map[string]servedImport)
-	for module, funcs := range map[string][]abi.Func{
+	for name, funcs := range map[string][]abi.Func{
 		abi.Module: abi.Imports(), abi.WASIModule: abi.WASI(), abi.AssemblyScriptModule: abi.AssemblyScript(),
 	} {
 		for _, f := range funcs {
-			served[f.Name] = servedImport{f, module}
+			served[f.Name] = servedImport{f, name}
 		}
 	}
 	return served
 }
 
-func unknownImport(module, name string, served map[string]servedImport) string {
-	fault := fmt.Sprintf("import %s %s is not served", quote(module), quote(name))
+func unknownImport(from, name string, served map[string]servedImport) string {
+	fault := fmt.Sprintf("import %s %s is not served", quote(from), quote(name))
 	_, known := served[name]
 	near := served[abi.Nearest(name, slices.Sorted(maps.Keys(served)))]
 	switch {
-	case module != abi.Module && strings.HasPrefix(module, "chhost_v"):
+	case from != abi.Module && strings.HasPrefix(from, "chhost_v"):
 		return fault + fmt.Sprintf(": the module was built for another major version of the contract, this host serves %q", abi.Module)
 	case known:
 		return fault + fmt.Sprintf(": %q belongs to the module %q", name, served[name].module)
-	case module != abi.Module && module != abi.WASIModule && module != abi.AssemblyScriptModule:
+	case from != abi.Module && from != abi.WASIModule && from != abi.AssemblyScriptModule:
 		return fault + fmt.Sprintf(": functions are imported from %q, %q and %q", abi.Module, abi.WASIModule, abi.AssemblyScriptModule)
-	case module == abi.Module && abi.IsLaterImport(name):
+	case from == abi.Module && abi.IsLaterImport(name):
 		return fault + fmt.Sprintf(": it is kept for a later version of the contract, this host serves %d.%d", abi.Major, abi.Minor)
-	case near.module == module:
+	case near.module == from:
 		return fault + fmt.Sprintf(": did you mean %q?", near.Name)
 	case near.module != "":
 		return fault + fmt.Sprintf(": did you mean %q of the module %q?", near.Name, near.module)
-	case module == abi.AssemblyScriptModule:
+	case from == abi.AssemblyScriptModule:
 		return fault + ": this module is for AssemblyScript; in other languages a function that is declared and not defined becomes such an import"
 	}
 	return fault
 }
 
-func exportFaults(m wazero.CompiledModule) []string {
+// exportsOf returns what a module exports of one kind, by name.
+func exportsOf(m *module.Module, kind module.Kind) map[string]uint32 {
+	exports := make(map[string]uint32)
+	for _, e := range m.Exports {
+		if e.Kind == kind {
+			exports[m.Text(e.Name)] = e.Index
+		}
+	}
+	return exports
+}
+
+func exportFaults(m *module.Module) []string {
 	var faults []string
-	if _, ok := m.ExportedMemories()[abi.MemoryExport]; !ok {
+	if _, ok := exportsOf(m, module.KindMemory)[abi.MemoryExport]; !ok {
 		faults = append(faults, fmt.Sprintf("export %q is missing: expected the module's own memory", abi.MemoryExport))
 	}
-	exported := m.ExportedFunctions()
-	if exported["_start"] != nil && exported["_initialize"] == nil {
+	exported := exportsOf(m, module.KindFunction)
+	_, command := exported["_start"]
+	if _, reactor := exported["_initialize"]; command && !reactor {
 		faults = append(faults, "the module is a command, which runs once (it exports _start): a plugin is a reactor, which exports _initialize (in Go: -buildmode=c-shared)")
 	}
 	known := make(map[string]bool)
@@ -133,12 +148,15 @@ func exportFaults(m wazero.CompiledModule) []string {
 	for _, want := range abi.Exports() {
 		known[want.Name] = true
 		names = append(names, want.Name)
-		def, ok := exported[want.Name]
-		switch {
-		case !ok && want.Required:
-			faults = append(faults, fmt.Sprintf("export %q is missing: expected a function %s", want.Name, want.Signature()))
-		case ok && signature(def) != want.Signature():
-			faults = append(faults, fmt.Sprintf("export %q has the type %s: expected %s", want.Name, signature(def), want.Signature()))
+		index, ok := exported[want.Name]
+		if !ok {
+			if want.Required {
+				faults = append(faults, fmt.Sprintf("export %q is missing: expected a function %s", want.Name, want.Signature()))
+			}
+			continue
+		}
+		if is := signature(m, m.TypeOf(index)); is != want.Signature() {
+			faults = append(faults, fmt.Sprintf("export %q has the type %s: expected %s", want.Name, is, want.Signature()))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(exported)) {
@@ -156,11 +174,11 @@ func exportFaults(m wazero.CompiledModule) []string {
 	return faults
 }
 
-func signature(def api.FunctionDefinition) string {
-	return abi.FormatSignature(valueTypes(def.ParamTypes()), valueTypes(def.ResultTypes()))
+func signature(m *module.Module, t *module.FuncType) string {
+	return abi.FormatSignature(valueTypes(t.Params.Of(m.Binary)), valueTypes(t.Results.Of(m.Binary)))
 }
 
-func valueTypes(types []api.ValueType) []abi.ValueType {
+func valueTypes(types []byte) []abi.ValueType {
 	out := make([]abi.ValueType, len(types))
 	for i, t := range types {
 		out[i] = abi.ValueType(t)
@@ -168,60 +186,25 @@ func valueTypes(types []api.ValueType) []abi.ValueType {
 	return out
 }
 
-// sectionFaults finds what the engine does not show of a module that it has
-// found valid: a start function, imports and exports that are no functions, and
-// how many tables there are.
-func sectionFaults(bin []byte) []string {
-	const (
-		sectionImport = 2
-		sectionTable  = 4
-		sectionExport = 7
-		sectionStart  = 8
-	)
+// shapeFaults finds what WebAssembly has and plugins have not: imports and
+// reserved exports that are no functions, several tables, a start function.
+func shapeFaults(m *module.Module) []string {
 	var faults []string
-	for r := (reader{bin[8:]}); len(r.data) > 0; {
-		id := r.byte()
-		body := reader{r.take(r.uint())}
-		switch id {
-		case sectionImport:
-			faults = append(faults, foreignImports(body)...)
-		case sectionTable:
-			if n := body.uint(); n > 1 {
-				faults = append(faults, fmt.Sprintf("the module has %d tables: one is allowed", n))
-			}
-		case sectionExport:
-			faults = append(faults, foreignExports(body)...)
-		case sectionStart:
-			faults = append(faults, "the module has a start function, which would run before the host is ready: export it as _initialize instead (AssemblyScript: --exportStart _initialize)")
+	for _, i := range m.Imports {
+		if i.Kind != module.KindFunction && len(faults) <= maxFaults {
+			faults = append(faults, fmt.Sprintf("import %s %s is a %s: only functions can be imported", quote(m.Text(i.Module)), quote(m.Text(i.Name)), i.Kind))
 		}
 	}
-	return faults
-}
-
-// foreignImports lists imported tables, memories and globals (section 5.5.5 of
-// the specification).
-func foreignImports(r reader) []string {
-	var faults []string
-	for n := r.uint(); n > 0 && len(r.data) > 0 && len(faults) <= maxFaults; n-- {
-		module, name := string(r.take(r.uint())), string(r.take(r.uint()))
-		if kind := r.importType(); kind != api.ExternTypeFunc {
-			faults = append(faults, fmt.Sprintf("import %s %s is a %s: only functions can be imported", quote(module), quote(name), api.ExternTypeName(kind)))
+	if n := len(m.Tables); n > 1 {
+		faults = append(faults, fmt.Sprintf("the module has %d tables: one is allowed", n))
+	}
+	for _, e := range m.Exports {
+		if name := m.Text(e.Name); e.Kind != module.KindFunction && abi.IsReservedExport(name) && len(faults) <= 2*maxFaults {
+			faults = append(faults, fmt.Sprintf("export %s is a %s: names like it are reserved for the contract's functions", quote(name), e.Kind))
 		}
 	}
-	return faults
-}
-
-// foreignExports lists exports that are no functions and have names that the
-// contract keeps for functions (section 5.5.10).
-func foreignExports(r reader) []string {
-	var faults []string
-	for n := r.uint(); n > 0 && len(r.data) > 0 && len(faults) <= maxFaults; n-- {
-		name := string(r.take(r.uint()))
-		kind := r.byte()
-		r.uint()
-		if kind != api.ExternTypeFunc && abi.IsReservedExport(name) {
-			faults = append(faults, fmt.Sprintf("export %s is a %s: names like it are reserved for the contract's functions", quote(name), api.ExternTypeName(kind)))
-		}
+	if m.HasStart {
+		faults = append(faults, "the module has a start function, which would run before the host is ready: export it as _initialize instead (AssemblyScript: --exportStart _initialize)")
 	}
 	return faults
 }

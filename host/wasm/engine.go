@@ -129,9 +129,12 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	if m.Rotate {
 		limits.Instances = max(limits.Instances, 2)
 	}
+	if err := prepare(&m, limits); err != nil {
+		return nil, err
+	}
 	c, err := e.load(ctx, m, limits)
 	if err != nil {
-		return nil, &ModuleError{Name: m.Name, Faults: []string{"the module is not valid WebAssembly: " + err.Error()}}
+		return nil, invalid(m, err)
 	}
 	p, err := e.start(ctx, c, m, limits)
 	if err != nil {
@@ -143,9 +146,6 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 
 // start makes a plugin of compiled code.
 func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*Plugin, error) {
-	if faults := contractFaults(c.module, m.Binary); len(faults) > 0 {
-		return nil, &ModuleError{Name: m.Name, Faults: faults}
-	}
 	if err := instantiateImports(ctx, c.runtime); err != nil {
 		return nil, err
 	}
@@ -179,6 +179,9 @@ func trialFaults(err error) []string {
 func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, runtime); err != nil {
 		return fmt.Errorf("wasm: WASI: %w", err)
+	}
+	if err := instantiateRefill(ctx, runtime); err != nil {
+		return err
 	}
 	contract := func(f abi.Func) api.GoModuleFunc { return importFunc(f.ID) }
 	if err := instantiateModule(ctx, runtime, abi.Module, abi.Imports(), contract); err != nil {

@@ -14,11 +14,8 @@ import (
 	"github.com/chhost/chhost/host/phx"
 )
 
-// FuzzCompile hands arbitrary bytes to what of this package reads a module: the
-// check of its head and the scanner of its sections. Without the engine's
-// compiler, which hostile bytes can kill as long as no strict decoder stands in
-// front of it; so the scanner also sees what it never sees otherwise, modules
-// that are not valid.
+// FuzzCompile hands arbitrary bytes to all that reads a module before the engine
+// does: the check of its head, the decoder, the contract and the meter.
 func FuzzCompile(f *testing.F) {
 	paths, err := filepath.Glob(filepath.Join(guests, "*", "*.wasm"))
 	if err != nil || len(paths) == 0 {
@@ -43,34 +40,21 @@ func FuzzCompile(f *testing.F) {
 			}
 			return
 		}
-		faults := sectionFaults(bin)
-		served := servedImports()
-		for _, name := range importedNames(bin) {
-			f, ok := served[name[1]]
-			if !ok || f.module != name[0] {
-				faults = append(faults, unknownImport(name[0], name[1], served))
-			}
+		err := prepare(&m, Limits{}.withDefaults())
+		if err == nil {
+			return
 		}
+		var refused *ModuleError
+		if !errors.As(err, &refused) {
+			t.Fatalf("prepare: %v (%T)", err, err)
+		}
+		faults := refused.Faults
 		for _, fault := range faults {
 			if fault == "" || len(fault) > 4096 || !utf8.ValidString(fault) {
 				t.Errorf("a fault of %d bytes: %.200q", len(fault), fault)
 			}
 		}
 	})
-}
-
-// importedNames reads the modules and names of a binary's first few imports.
-func importedNames(bin []byte) (names [][2]string) {
-	for r := (reader{bin[8:]}); len(r.data) > 0; {
-		id := r.byte()
-		body := reader{r.take(r.uint())}
-		for n := body.uint(); id == 2 && n > 0 && len(body.data) > 0 && len(names) < 20; n-- {
-			names = append(names, [2]string{string(body.take(body.uint())), string(body.take(body.uint()))})
-			body.byte()
-			body.uint()
-		}
-	}
-	return names
 }
 
 // fuzzLimits are small, so that they are reached.

@@ -7,11 +7,11 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/wasm/meter"
 )
 
 // instance is one running copy of a plugin's module. It serves one call at a
@@ -36,6 +36,8 @@ type instance struct {
 
 	current call
 	stack   [1]uint64 // the parameter and the result of what is called
+	tank    tank
+	context callContext // of the call that is running
 }
 
 // call is what a callback that is running has been given and has asked for.
@@ -50,8 +52,7 @@ type call struct {
 }
 
 // callContext carries the instance to the imports: a type assertion is cheaper
-// than a look-up by key. It is made for each call, because the engine's goroutine
-// that watches for the deadline may look at it after the call has returned.
+// than a look-up by key.
 type callContext struct {
 	context.Context
 	inst *instance
@@ -88,6 +89,7 @@ func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 	}
 	i.module = module
 	i.memory = module.ExportedMemory(abi.MemoryExport)
+	i.tank.global = module.ExportedGlobal(meter.FuelExport).(api.MutableGlobal)
 	i.healthy = true
 	if err := i.start(ctx); err != nil {
 		i.destroy()
@@ -282,13 +284,13 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 		i.clock.start(i.plugin.engine.now())
 		i.random.start(0)
 	}
-	caller := ctx
-	if closeOnContextDone {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, i.plugin.limits.callbackTime)
-		defer cancel()
+	if ctx.Err() != nil {
+		return ended(ctx, phase)
 	}
-	err := f.CallWithStack(&callContext{Context: ctx, inst: i}, i.stack[:])
+	i.tank.fill(i.plugin.limits.budget(phase))
+	i.context = callContext{Context: ctx, inst: i}
+	err := f.CallWithStack(&i.context, i.stack[:])
+	i.context.Context = nil
 	i.stdout.flush()
 	if err == nil {
 		return nil
@@ -296,23 +298,24 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	i.healthy = false
 	var contract *ContractError
 	var limit *LimitError
-	var exit *sys.ExitError
 	switch {
 	case errors.As(err, &contract):
 		return contract
 	case errors.As(err, &limit):
 		limit.Phase = phase
 		return limit
-	case errors.As(err, &exit) && caller.Err() != nil:
-		return fmt.Errorf("wasm: %s was ended by the host: %w", phase, context.Cause(caller))
-	case errors.As(err, &exit) && ctx.Err() != nil: // a guest's own proc_exit can have any code
-		return &LimitError{Phase: phase, Limit: "out_of_time", Detail: fmt.Sprintf("the callback ran for more than %v", i.plugin.limits.callbackTime)}
+	case errors.Is(err, errEnded):
+		return ended(ctx, phase)
 	}
 	return &TrapError{Phase: phase, Err: err}
 }
 
-// usable tells whether the instance may serve another call. The engine may have
-// closed it although the call returned well: just then its time was over.
+// ended is the error of a callback that nobody waits for any more.
+func ended(ctx context.Context, phase abi.Phase) error {
+	return fmt.Errorf("wasm: %s was ended by the host: %w", phase, context.Cause(ctx))
+}
+
+// usable tells whether the instance may serve another call.
 func (i *instance) usable() bool { return i.healthy && !i.module.IsClosed() }
 
 func (i *instance) destroy() {

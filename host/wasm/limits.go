@@ -10,6 +10,11 @@ type Limits struct {
 	// Memory is the linear memory of one instance in bytes, rounded down to
 	// pages of 64 KiB, and less than 4 GiB. Default 64 MiB.
 	Memory int
+	// Fuel is what one callback may use, and JoinFuel what join, connect and each
+	// function of an instance's start may use: one for each instruction, and more
+	// for filling and copying memory, see package meter. Defaults 50 million, which
+	// takes about 10 ms, and 200 million.
+	Fuel, JoinFuel int64
 	// Instances is how many callbacks of the plugin may run at once. Default
 	// twice GOMAXPROCS.
 	Instances int
@@ -35,8 +40,8 @@ type Limits struct {
 	// counted, and the count is logged. Default 100.
 	LogLines int
 
-	// callbackTime is that of the engine's switch; tests on slow machines need
-	// more. Default callbackTime.
+	// callbackTime is how long a callback may take, whatever its fuel; tests on slow
+	// machines need more. Default callbackTime.
 	callbackTime time.Duration
 }
 
@@ -56,6 +61,12 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Assigns, 16<<10)
 	set(&l.LogLine, 1<<10)
 	set(&l.LogLines, 100)
+	if l.Fuel <= 0 {
+		l.Fuel = 50_000_000
+	}
+	if l.JoinFuel <= 0 {
+		l.JoinFuel = 200_000_000
+	}
 	if l.Wait <= 0 {
 		l.Wait = 2 * time.Second
 	}
@@ -69,12 +80,9 @@ func (l Limits) withDefaults() Limits {
 // be, so that the size of a memory fits into 32 bits.
 func (l Limits) pages() uint32 { return uint32(min(l.Memory/wasmPage, 1<<16-1)) }
 
-// Until fuel is metered, this one constant turns on the engine's own way of
-// ending a callback that does not return: it costs about a microsecond a call
-// and slows loops down, and it does not stop recursion that never traps.
-const closeOnContextDone = true
-
-// callbackTime is how long a callback may run while closeOnContextDone is on.
+// callbackTime is how long a callback may run after its first slice of fuel: on a
+// machine that is so busy that fuel lasts long, what waits for the instance is
+// worth more than what the guest does.
 const callbackTime = 2 * time.Second
 
 // maxModule is the size in bytes of the largest module that is looked at.

@@ -1,5 +1,5 @@
-;; A callback that never returns; it is ended after two seconds.
-;; handle_in: LimitError: limit out_of_time exceeded in handle_in
+;; A callback that never returns; it is ended when its fuel is used up.
+;; handle_in: LimitError: limit out_of_fuel exceeded in handle_in
 (module
   (memory (export "memory") 1)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

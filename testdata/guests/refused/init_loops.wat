@@ -1,5 +1,5 @@
-;; ch_init never returns; it is ended after two seconds.
-;; refused: the trial instance failed: wasm: limit out_of_time exceeded in ch_init
+;; ch_init never returns; it is ended when its fuel is used up.
+;; refused: the trial instance failed: wasm: limit out_of_fuel exceeded in ch_init
 (module
   (memory (export "memory") 1)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

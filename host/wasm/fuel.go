@@ -1,0 +1,121 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/wasm/meter"
+	"github.com/chhost/chhost/host/wasm/module"
+)
+
+// prepare decodes a module, holds it against the contract, and puts the metered
+// module in its place.
+func prepare(m *Module, limits Limits) error {
+	// The names and numbers that the contract speaks of are its own to refuse: it
+	// lists all that is wrong at once.
+	decoded, err := module.Decode(m.Binary, module.Options{Reserved: true, Tables: math.MaxInt32})
+	if err != nil {
+		return invalid(*m, err)
+	}
+	if faults := contractFaults(decoded); len(faults) > 0 {
+		return &ModuleError{Name: m.Name, Faults: faults}
+	}
+	metered, err := meter.Rewrite(m.Binary, meter.Options{Pages: limits.pages()})
+	if err != nil {
+		return invalid(*m, err)
+	}
+	m.Binary = metered
+	return nil
+}
+
+// invalid is the error for a module that is not even decoded.
+func invalid(m Module, err error) error {
+	text := "the module is not valid WebAssembly: "
+	var fault *module.Error
+	if errors.As(err, &fault) {
+		switch fault.Rule {
+		case module.RuleBudget, module.RuleBounds, module.RuleUnsupported:
+			text = "the module is larger than what is served: "
+		}
+	}
+	return &ModuleError{Name: m.Name, Faults: []string{text + err.Error()}}
+}
+
+// slice is how much fuel a guest gets at a time: about 0.1 ms. At its end the
+// guest is in Go for a moment, where the collector can stop it, and where it is
+// ended if nobody waits for it any more or its time is over.
+const slice = 128 << 10
+
+// tank is what is left of the fuel of the callback that is running.
+type tank struct {
+	global  api.MutableGlobal // the guest's own counter
+	reserve int64             // what the guest has not been given yet
+	since   time.Time         // when the first slice ended, or zero
+}
+
+// fill begins a callback.
+func (t *tank) fill(fuel int64) {
+	first := min(fuel, slice)
+	t.reserve, t.since = fuel-first, time.Time{}
+	t.global.Set(uint64(first))
+}
+
+// budget is how much fuel a phase has. Whatever happens once for each instance or
+// membership has more than what happens for each event.
+func (l *Limits) budget(phase abi.Phase) int64 {
+	switch phase {
+	case abi.PhaseSetup, abi.PhaseInit, abi.PhaseJoin, abi.PhaseConnect:
+		return l.JoinFuel
+	}
+	return l.Fuel
+}
+
+// What ends a guest other than its own faults and limits; see run.
+var (
+	errEnded    = errors.New("ended by the host")
+	errOverflow = errors.New("stack overflow: calls are nested too deeply")
+)
+
+// refill is what a guest calls that has used up its slice, or its stack.
+func refill(ctx context.Context, _ api.Module, stack []uint64) {
+	i := ctx.(*callContext).inst
+	if api.DecodeU32(stack[0]) != meter.ReasonFuel {
+		panic(errOverflow)
+	}
+	if ctx.Err() != nil {
+		panic(errEnded)
+	}
+	t, limits := &i.tank, &i.plugin.limits
+	if now := time.Now(); t.since.IsZero() {
+		t.since = now
+	} else if now.Sub(t.since) > limits.callbackTime {
+		i.exceeded("out_of_time", fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
+	}
+	fuel := int64(t.global.Get())
+	for fuel < 0 {
+		if t.reserve == 0 {
+			i.exceeded("out_of_fuel", fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", limits.budget(i.current.phase)))
+		}
+		more := min(t.reserve, slice)
+		fuel, t.reserve = fuel+more, t.reserve-more
+	}
+	t.global.Set(uint64(fuel))
+}
+
+// instantiateRefill provides what metered modules import beside their own imports.
+func instantiateRefill(ctx context.Context, runtime wazero.Runtime) error {
+	_, err := runtime.NewHostModuleBuilder(meter.RefillModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(refill), []api.ValueType{api.ValueTypeI32}, nil).
+		Export(meter.RefillName).Instantiate(ctx)
+	if err != nil {
+		return fmt.Errorf("wasm: imports: %w", err)
+	}
+	return nil
+}
