@@ -249,7 +249,11 @@ func (w *world) add(bin []byte, c *command, registered string) error {
 
 func TestSpecification(t *testing.T) {
 	modules := 0
-	for _, dir := range specDirs(t) {
+	dirs := specDirs(t)
+	if raced {
+		dirs = dirs[1:] // which repeats most of the first
+	}
+	for _, dir := range dirs {
 		files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 		if err != nil || len(files) < 60 {
 			t.Fatalf("%d scripts in %s, %v", len(files), dir, err)
@@ -325,13 +329,14 @@ func runCommand(t *testing.T, worlds []*world, c *command, dir, registered strin
 			return
 		}
 		bin := readModule(t, dir, c)
-		for i := 0; i < len(worlds); i += 2 {
-			_, plain := worlds[i].instantiate(bin, "")
-			_, metered := worlds[i+1].instantiate(bin, "")
-			if plain != nil && metered == nil {
-				t.Errorf("line %d: %s is taken metered; plain: %v", c.Line, c.Filename, plain)
-			} else if plain == nil && metered != nil {
-				t.Logf("line %d: %s is refused metered only: %v", c.Line, c.Filename, metered)
+		if c.Type == "assert_malformed" || c.Type == "assert_invalid" {
+			worlds = worlds[:2] // what is valid does not depend on the engine; others leave traces in tables
+		}
+		for ; len(worlds) > 0; worlds = worlds[2:] {
+			_, plain := worlds[0].instantiate(bin, "")
+			_, metered := worlds[1].instantiate(bin, "")
+			if (plain == nil) != (metered == nil) {
+				t.Errorf("line %d: %s: metered: %v; plain: %v", c.Line, c.Filename, metered, plain)
 			}
 		}
 	default:

@@ -1,4 +1,5 @@
 ;; Whatever goes on for ever, or for longer than anybody waits.
+;; wat2wasm --debug-names
 (module
   (type $v (func))
   (memory 16)
