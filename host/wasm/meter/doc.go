@@ -62,6 +62,5 @@
 // globals, whose bounds others would have to keep.
 //
 // An exported function that takes the place of all others, so that the host would
-// need one handle for an instance, was left out: entering a guest costs the same
-// through it, plus the dispatch.
+// need one handle for an instance, is not added yet.
 package meter
