@@ -100,6 +100,9 @@ type Route struct {
 	Plugin  *Plugin
 }
 
+// PluginLimits are what a plugin may use.
+type PluginLimits = wasm.Limits
+
 // Plugin is a WebAssembly module that implements channels, see package abi. It
 // is compiled once, however many routes name it.
 type Plugin struct {
@@ -110,7 +113,7 @@ type Plugin struct {
 	// Settings are what the plugin reads by config_get.
 	Settings map[string]string
 	// Limits bound what the plugin may use.
-	Limits wasm.Limits
+	Limits PluginLimits
 	// Rotate lets at least two instances take turns, so that a plugin which keeps
 	// state in its own memory shows it at once. It is for development.
 	Rotate bool

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/author"
+	"github.com/chhost/chhost/host"
 )
 
 // What the commands for authors of plugins have in common.
@@ -16,8 +17,21 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "write JSON, for programs"}
 }
 
-func setFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "set", Usage: "a setting that the plugin reads, `KEY=VALUE`; repeatable"}
+// pluginFlags say how a plugin is run; pluginOptions reads them.
+func pluginFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "set", Usage: "a setting that the plugin reads, `KEY=VALUE`; repeatable"},
+		&cli.StringSliceFlag{Name: "limit", Usage: "what a plugin may use, `NAME=VALUE` such as fuel=100M, memory=16MiB or wait=500ms; repeatable"},
+	}
+}
+
+func pluginOptions(c *cli.Context) (map[string]string, host.PluginLimits, error) {
+	limits, err := author.ParseLimits(c.StringSlice("limit"))
+	if err != nil {
+		return nil, limits, asUsage(c, err)
+	}
+	set, err := author.ParseSettings(c.StringSlice("set"))
+	return set, limits, asUsage(c, err)
 }
 
 // asUsage makes a usage error of what a room says of what it was given.

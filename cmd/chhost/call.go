@@ -24,7 +24,7 @@ func callCommand() *cli.Command {
 			"   chhost call plugins/chat leave --topic rooms:lobby --kind closed --assigns '{\"user\":\"Ada\"}'\n" +
 			"   chhost call foods handle_info --topic foods:all --kind timer --key 1 --event tick\n" +
 			"   chhost call auth.wasm connect --payload '{\"params\":{\"token\":\"secret\"}}'",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "topic", Usage: "the channel's `TOPIC`"},
 			&cli.StringFlag{Name: "event", Usage: "the `EVENT` of a client, a broadcast or a timer"},
 			&cli.StringFlag{Name: "payload", Usage: "what came with it, a `JSON` object", DefaultText: "{}; in connect what a host tells: {\"params\":{},...}"},
@@ -37,10 +37,9 @@ func callCommand() *cli.Command {
 			&cli.StringFlag{Name: "key", Usage: "in handle_info the timer's `KEY`, a number", DefaultText: "0"},
 			&cli.BoolFlag{Name: "self", Usage: "in handle_out: this channel sent the broadcast itself"},
 			&cli.StringFlag{Name: "from", Usage: "in upgrade the `VERSION` before, such as foods@6"},
-			setFlag(),
 			cacheFlag(),
 			jsonFlag(),
-		},
+		}, pluginFlags()...),
 		Action: call,
 	}
 }
@@ -49,9 +48,9 @@ func call(c *cli.Context) error {
 	if err := arguments(c, "a module or the directory of a plugin, such as food.wasm", "the name of a callback, such as join"); err != nil {
 		return err
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
 	given := make(map[string]string)
 	for _, name := range author.InputNames() {
@@ -63,6 +62,7 @@ func call(c *cli.Context) error {
 		Callback: c.Args().Get(1),
 		Inputs:   given,
 		Settings: settings,
+		Limits:   limits,
 		CacheDir: c.String("cache"),
 		Log:      c.App.ErrWriter,
 	}.Prepare()

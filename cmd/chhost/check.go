@@ -17,7 +17,7 @@ func checkCommand() *cli.Command {
 			"Examples:\n\n" +
 			"   chhost check food.wasm\n" +
 			"   chhost check plugins/food --json",
-		Flags:  []cli.Flag{setFlag(), jsonFlag()},
+		Flags:  append(pluginFlags(), jsonFlag()),
 		Action: check,
 	}
 }
@@ -26,15 +26,15 @@ func check(c *cli.Context) error {
 	if err := arguments(c, "a module or the directory of a plugin, such as food.wasm"); err != nil {
 		return err
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
 	module, err := author.Load(c.Context, c.Args().First(), c.App.ErrWriter)
 	if err != nil {
 		return err
 	}
-	report, err := author.Check(c.Context, module, settings, c.App.ErrWriter)
+	report, err := author.Check(c.Context, module, settings, limits, c.App.ErrWriter)
 	if err != nil {
 		return err
 	}

@@ -40,12 +40,11 @@ func consoleCommand() *cli.Command {
 			"   chhost console\n" +
 			"   chhost console --route 'foods:*=plugins/food'\n" +
 			"   chhost console --route 'foods:*=food.wasm' < session.txt",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-			setFlag(),
 			cacheFlag(),
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-		},
+		}, pluginFlags()...),
 		Action: runConsole,
 	}
 }
@@ -54,9 +53,9 @@ func runConsole(c *cli.Context) error {
 	if err := arguments(c); err != nil {
 		return err
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
 	cfg := console.Config{In: c.App.Reader, Out: c.App.Writer, Err: c.App.ErrWriter, CacheDir: c.String("cache")}
 	if cfg.CacheDir != "" {
@@ -75,7 +74,7 @@ func runConsole(c *cli.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		p := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: settings}
+		p := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: settings, Limits: limits}
 		cfg.Plugins = append(cfg.Plugins, console.Plugin{Plugin: p, Path: path, Load: loader(c, path)})
 		return p, nil
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/chhost/chhost/cmd/chhost/internal/author"
 	"github.com/chhost/chhost/cmd/chhost/internal/dev"
 	"github.com/chhost/chhost/host"
 )
@@ -48,9 +47,9 @@ func runDev(c *cli.Context) error {
 	if err := host.CheckPatterns(c.StringSlice("topic")...); err != nil {
 		return &usageError{c.Command.Name, "--topic: " + err.Error()}
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
 	l, err := listen(c)
 	if err != nil {
@@ -61,6 +60,7 @@ func runDev(c *cli.Context) error {
 		Plugin:      c.Args().First(),
 		Topics:      c.StringSlice("topic"),
 		Settings:    settings,
+		Limits:      limits,
 		Listener:    l,
 		Address:     hostPort(l),
 		CheckOrigin: checkOrigin,

@@ -22,13 +22,12 @@ const defaultAddr = "127.0.0.1:4000"
 
 // commonFlags are those of every command that serves.
 func commonFlags() []cli.Flag {
-	return []cli.Flag{
+	return append(pluginFlags(),
 		&cli.StringFlag{Name: "addr", Value: defaultAddr, Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 		&cli.StringSliceFlag{Name: "origin", Usage: "let pages of `ORIGIN` connect besides those of this host, such as https://example.com or //*.example.com (repeatable)"},
-		setFlag(),
 		cacheFlag(),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-	}
+	)
 }
 
 func cacheFlag() cli.Flag {

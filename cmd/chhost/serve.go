@@ -27,7 +27,8 @@ func serveCommand() *cli.Command {
 			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
-			"What --set gives, every plugin reads.\n\n" +
+			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
+			"The limits are " + strings.Join(author.LimitNames(), ", ") + ".\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket.\n\n" +
 			"In a control group with a limit of memory, such as a container, the garbage\n" +
 			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
@@ -48,11 +49,11 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
-	plugins := pluginFiles{settings: settings, byFile: make(map[string]*host.Plugin)}
+	plugins := pluginFiles{settings: settings, limits: limits, byFile: make(map[string]*host.Plugin)}
 	if len(c.StringSlice("route")) == 0 {
 		return &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
 	}
@@ -94,6 +95,7 @@ func serve(c *cli.Context) error {
 // the same file shares one plugin. All have the same settings.
 type pluginFiles struct {
 	settings map[string]string
+	limits   host.PluginLimits
 	byFile   map[string]*host.Plugin
 }
 
@@ -106,7 +108,7 @@ func (files pluginFiles) read(file string) (*host.Plugin, error) {
 		if err != nil {
 			return nil, err
 		}
-		files.byFile[file] = &host.Plugin{Name: strings.TrimSuffix(filepath.Base(file), ".wasm"), Module: module, Settings: files.settings}
+		files.byFile[file] = &host.Plugin{Name: strings.TrimSuffix(filepath.Base(file), ".wasm"), Module: module, Settings: files.settings, Limits: files.limits}
 	}
 	return files.byFile[file], nil
 }

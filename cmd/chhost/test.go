@@ -37,14 +37,13 @@ func testCommand() *cli.Command {
 			"Examples:\n\n" +
 			"   chhost test foods\n" +
 			"   chhost test foods -run 'refused|ignored' -v",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "play only the dialogues whose title matches `REGEXP`"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "tell each version of the protocol, and what host and plugin log"},
 			&cli.DurationFlag{Name: "patience", Value: 5 * time.Second, Usage: "how long a frame may take to arrive, a `DURATION`; a dialogue that misses one fails only then"},
-			setFlag(),
 			cacheFlag(),
 			jsonFlag(),
-		},
+		}, pluginFlags()...),
 		Action: test,
 	}
 }
@@ -57,9 +56,9 @@ func test(c *cli.Context) error {
 	if err != nil {
 		return &usageError{c.Command.Name, fmt.Sprintf("-run %s: %v", c.String("run"), err)}
 	}
-	settings, err := author.ParseSettings(c.StringSlice("set"))
+	settings, limits, err := pluginOptions(c)
 	if err != nil {
-		return asUsage(c, err)
+		return err
 	}
 	conversations, err := author.FindConversations(c.Args().First(), only)
 	if err != nil {
@@ -70,7 +69,7 @@ func test(c *cli.Context) error {
 		return err
 	}
 	var all []author.Result
-	player := author.Player{Settings: settings, CacheDir: c.String("cache"), Patience: c.Duration("patience"), Played: func(results []author.Result) {
+	player := author.Player{Settings: settings, Limits: limits, CacheDir: c.String("cache"), Patience: c.Duration("patience"), Played: func(results []author.Result) {
 		all = append(all, results...)
 		if !c.Bool("json") {
 			_ = author.WriteResults(c.App.Writer, results, c.Bool("verbose")) // the exit code tells all the same

@@ -25,6 +25,8 @@ type Call struct {
 	Inputs map[string]string
 	// Settings are what the plugin reads by config_get.
 	Settings map[string]string
+	// Limits are what the callback is held to.
+	Limits wasm.Limits
 	// CacheDir is [wasm.Config.CacheDir].
 	CacheDir string
 	// Log receives what the plugin logs.
@@ -165,10 +167,9 @@ func (p *Prepared) Run(ctx context.Context, m *Module) (*Outcome, error) {
 		return nil, err
 	}
 	defer engine.Close(context.WithoutCancel(ctx))
-	plugin, err := engine.Compile(ctx, wasm.Module{
-		Name: m.Name, Binary: m.Binary, Settings: p.call.Settings,
-		Limits: wasm.Limits{Instances: 1},
-	})
+	limits := p.call.Limits
+	limits.Instances = 1
+	plugin, err := engine.Compile(ctx, wasm.Module{Name: m.Name, Binary: m.Binary, Settings: p.call.Settings, Limits: limits})
 	if err != nil {
 		return nil, m.refused(err)
 	}

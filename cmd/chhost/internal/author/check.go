@@ -85,7 +85,7 @@ const slowToCompile = 1 << 20
 // time is told. What takes longer is announced to log, and what the module logs is
 // written there. The error is not that of
 // a module at fault, for which see [Report.Err].
-func Check(ctx context.Context, m *Module, settings map[string]string, log io.Writer) (*Report, error) {
+func Check(ctx context.Context, m *Module, settings map[string]string, limits wasm.Limits, log io.Writer) (*Report, error) {
 	r := m.describe()
 	engine, err := wasm.NewEngine(wasm.Config{Logger: newLog(log)})
 	if err != nil {
@@ -96,7 +96,7 @@ func Check(ctx context.Context, m *Module, settings map[string]string, log io.Wr
 		fmt.Fprintf(log, "compiling %s\n", m.Name)
 	}
 	began := time.Now()
-	plugin, err := engine.Compile(ctx, wasm.Module{Name: m.Name, Binary: m.Binary, Settings: settings})
+	plugin, err := engine.Compile(ctx, wasm.Module{Name: m.Name, Binary: m.Binary, Settings: settings, Limits: limits})
 	took := time.Since(began)
 	var refused *RefusedError
 	if err := m.refused(err); errors.As(err, &refused) {

@@ -95,6 +95,8 @@ type Result struct {
 type Player struct {
 	// Settings are what the plugin reads by config_get.
 	Settings map[string]string
+	// Limits are what the plugin is held to.
+	Limits host.PluginLimits
 	// CacheDir is [host.Config.CacheDir]. Default: one that is gone afterwards.
 	CacheDir string
 	// Patience is how long a frame may take to arrive. Default 20 s.
@@ -118,7 +120,7 @@ func (p *Player) Play(ctx context.Context, c *Conversations, m *Module) (played,
 		}
 		defer os.RemoveAll(cacheDir)
 	}
-	plugin := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: p.Settings, Rotate: true} // as in dev: what it keeps in variables is found out
+	plugin := &host.Plugin{Name: m.Name, Module: m.Binary, Settings: p.Settings, Limits: p.Limits, Rotate: true} // as in dev: what it keeps in variables is found out
 	for _, s := range c.scripts {
 		routes, err := s.routes(plugin)
 		if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/chhost/chhost/host"
 )
 
-// Config says what to serve and where. All fields but Settings, CheckOrigin,
-// CacheDir and Logger are needed.
+// Config says what to serve and where. All fields but Settings, Limits,
+// CheckOrigin, CacheDir and Logger are needed.
 type Config struct {
 	// Plugin is the directory of a plugin's Go source, whose page is in its web
 	// directory if it has one; or the file of a module.
@@ -27,6 +27,8 @@ type Config struct {
 	Topics []string
 	// Settings are what the plugin reads by config_get. Default none.
 	Settings map[string]string
+	// Limits are what the plugin is held to.
+	Limits host.PluginLimits
 	// Listener is what to serve on. Run closes it.
 	Listener net.Listener
 	// Address is the listener's host and port as a browser reaches it.
@@ -87,7 +89,7 @@ func Run(ctx context.Context, cfg Config) error {
 // serve serves the module and what takes its place.
 func serve(ctx context.Context, cfg Config, source source, module []byte, watch *watch, journal *journal) error {
 	started := time.Now()
-	current := &host.Plugin{Name: source.name(), Module: module, Settings: cfg.Settings, Rotate: true}
+	current := &host.Plugin{Name: source.name(), Module: module, Settings: cfg.Settings, Limits: cfg.Limits, Rotate: true}
 	routes := make([]host.Route, len(cfg.Topics))
 	for i, topic := range cfg.Topics {
 		routes[i] = host.Route{Pattern: topic, Plugin: current}
@@ -110,7 +112,7 @@ func serve(ctx context.Context, cfg Config, source source, module []byte, watch 
 	r := &rebuilder{
 		source: source, changes: watch.changes, follow: watch.follow, journal: journal, served: sha256.Sum256(module),
 		swap: func(ctx context.Context, module []byte) (host.Deployment, error) {
-			next := &host.Plugin{Name: current.Name, Module: module, Settings: cfg.Settings, Rotate: true}
+			next := &host.Plugin{Name: current.Name, Module: module, Settings: cfg.Settings, Limits: cfg.Limits, Rotate: true}
 			d, err := h.Deploy(ctx, current, next)
 			if err == nil {
 				current = next
