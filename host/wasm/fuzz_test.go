@@ -114,7 +114,7 @@ func FuzzImports(f *testing.F) {
 func checkCall(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Event) {
 	t.Helper()
 	res, err := p.enter(phase, ev)
-	if n := len(p.slots); n != 0 {
+	if n := p.slots.taken(); n != 0 {
 		t.Fatalf("%d slots are taken", n)
 	}
 	var (

@@ -81,9 +81,7 @@ func (p *Plugin) survey() (tired, worn []*instance) {
 // waits. It is false if callers need the slots or the instance, the plugin is
 // being closed, or there would be fewer than this number of instances left.
 func (p *Plugin) borrow(inst *instance, left int) bool {
-	select {
-	case p.slots <- struct{}{}:
-	default:
+	if !p.slots.enter() {
 		return false
 	}
 	p.mu.Lock()
@@ -95,7 +93,7 @@ func (p *Plugin) borrow(inst *instance, left int) bool {
 	}
 	p.mu.Unlock()
 	if !ok {
-		<-p.slots
+		p.slots.leave()
 	}
 	return ok
 }

@@ -104,11 +104,12 @@ func TestIdleFails(t *testing.T) {
 func TestIdleWaitsForCalls(t *testing.T) {
 	keeping(t, Module{Name: "idle", Limits: Limits{Instances: 2}}, func(t *testing.T, p *Plugin, _ *channeltest.Log) {
 		p.answer(t, "count")
-		p.slots <- struct{}{}
-		p.slots <- struct{}{} // as many calls as may run are on their way to an instance
+		if !p.slots.enter() || !p.slots.enter() { // as many calls as may run are on their way to an instance
+			t.Fatal("the slots are taken")
+		}
 		rounds(5)
-		<-p.slots
-		<-p.slots
+		p.slots.leave()
+		p.slots.leave()
 		if got := p.answer(t, "count"); got != "0" {
 			t.Errorf("it was idle %s times while calls waited", got)
 		}
@@ -177,7 +178,7 @@ func TestIdleEndsWithThePlugin(t *testing.T) {
 			t.Error("the plugin was closed while a call runs")
 		}
 		rounds(2)
-		wantTaken := len(p.slots)
+		wantTaken := p.slots.taken()
 		p.put(held[0])
 		if err := p.Close(t.Context()); err != nil || wantTaken != 1 {
 			t.Errorf("closing: %v; %d slots were taken", err, wantTaken)

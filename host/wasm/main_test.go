@@ -115,7 +115,7 @@ func (p *Plugin) waiting() []*instance {
 // wantPool checks that no slot is taken, and how many instances wait.
 func wantPool(t *testing.T, p *Plugin, idle int) {
 	t.Helper()
-	if n := len(p.slots); n != 0 {
+	if n := p.slots.taken(); n != 0 {
 		t.Errorf("%d slots are taken after all calls", n)
 	}
 	if n := len(p.waiting()); n != idle {

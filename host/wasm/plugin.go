@@ -29,9 +29,7 @@ type Plugin struct {
 	declared declaration // what the trial instance said of itself
 	traits   channel.Traits
 
-	// slots has an element for each instance that is in use; waiting callers are
-	// served in the order in which they came.
-	slots chan struct{}
+	slots *slots // one for each instance that may be in use
 
 	mu     sync.Mutex
 	idle   []*instance // the one that served last at the end
@@ -73,7 +71,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		rotate:   m.Rotate,
 		rules:    phaseRules(),
 		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
-		slots:    make(chan struct{}, limits.Instances),
+		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),
 	}
 }
@@ -164,7 +162,7 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		<-p.slots
+		p.slots.leave()
 		return nil, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: time.Second}
 	}
 	p.busy++
@@ -190,15 +188,18 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 // warm, or, if they take turns, the one that has waited longest. It is nil if
 // there has to be another one. The caller holds p.mu and counts as busy.
 func (p *Plugin) pick() *instance {
-	at := len(p.idle) - 1
-	if p.rotate {
-		at = 0
-	}
-	if len(p.idle) == 0 || len(p.idle)+p.busy-1 < p.fewest() {
+	last := len(p.idle) - 1
+	if last < 0 || last+p.busy < p.fewest() {
 		return nil
 	}
-	inst := p.idle[at]
-	p.idle = slices.Delete(p.idle, at, at+1)
+	if p.rotate {
+		inst := p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
+		return inst
+	}
+	inst := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
 	return inst
 }
 
@@ -215,10 +216,8 @@ func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 	if phase == abi.PhaseConnect && ctx.Err() != nil {
 		return &channel.Refusal{Reason: phx.ReasonUnavailable} // nobody waits for the answer
 	}
-	select {
-	case p.slots <- struct{}{}:
+	if p.slots.enter() {
 		return nil
-	default:
 	}
 	var late <-chan time.Time
 	switch phase {
@@ -231,14 +230,22 @@ func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 		defer timer.Stop()
 		late = timer.C
 	}
+	if p.slots.queue() {
+		return nil
+	}
+	var refusal *channel.Refusal
 	select {
-	case p.slots <- struct{}{}:
+	case <-p.slots.call:
 		return nil
 	case <-late:
-		return &channel.Refusal{Reason: phx.ReasonBusy, RetryAfter: p.limits.Wait}
+		refusal = &channel.Refusal{Reason: phx.ReasonBusy, RetryAfter: p.limits.Wait}
 	case <-ctx.Done():
-		return &channel.Refusal{Reason: phx.ReasonUnavailable}
+		refusal = &channel.Refusal{Reason: phx.ReasonUnavailable}
 	}
+	if p.slots.withdraw() {
+		return refusal
+	}
+	return nil
 }
 
 // put gives an instance back. One that is not fit for use any more is destroyed
@@ -262,7 +269,7 @@ func (p *Plugin) release(inst *instance) {
 		close(p.drained)
 	}
 	p.mu.Unlock()
-	<-p.slots
+	p.slots.leave()
 }
 
 // Close refuses further calls, waits for those that are running, and frees what
