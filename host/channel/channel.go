@@ -2,6 +2,7 @@ package channel
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +46,8 @@ type Channel struct {
 	// sending counts deliveries that found the channel joined and have not yet
 	// reached the client.
 	sending atomic.Int32
+	// giving counts turns on their way to the env.
+	giving atomic.Int32
 
 	member membership // belongs to the turn
 	desk   *desk      // likewise
@@ -126,6 +129,11 @@ func (c *Channel) Leave(m phx.Message, size int) error {
 // fits. Nothing more is sent to the client.
 func (c *Channel) Close(kind LeaveKind) {
 	_ = c.post(item{kind: itemClose, leave: kind}) // retired is closed
+	for c.giving.Load() > 0 {
+		// Another goroutine has queued something before and is about to give the
+		// turn to the env, which takes a microsecond. Env.Wait must not miss it.
+		runtime.Gosched()
+	}
 }
 
 func (c *Channel) post(it item) error {
@@ -163,6 +171,7 @@ func (c *Channel) enqueue(it item) {
 	c.waiting.put(&c.env.items, it)
 	if !c.running {
 		c.running, c.summon = true, true
+		c.giving.Add(1)
 	}
 }
 
@@ -174,6 +183,7 @@ func (c *Channel) unlock() {
 	c.mu.Unlock()
 	if summon {
 		c.env.turns.Do(c)
+		c.giving.Add(-1)
 	}
 }
 
