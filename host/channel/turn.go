@@ -16,15 +16,35 @@ import (
 // running.
 func (c *Channel) turn() {
 	d := c.sit()
-	defer d.leave(c.env)
-	for {
-		it := c.next()
-		if it == nil {
-			return
+	it := c.next()
+	defer func() {
+		if it != nil {
+			c.exited(it)
 		}
+		d.leave(c.env)
+	}()
+	for it != nil {
 		c.handle(it)
 		recycle(&c.env.items, it)
+		it = c.next()
 	}
+}
+
+// exited goes on, on another goroutine, after a native handler has ended the turn's
+// by runtime.Goexit, as testing.T.FailNow does: that costs the membership, like a
+// panic.
+func (c *Channel) exited(it *item) {
+	c.env.log.Error("channel failed: its handler ended the goroutine", "topic", c.topic)
+	if it.kind == itemJoin && !c.joined() {
+		c.refuse(&it.msg, &Refusal{Reason: phx.ReasonJoinCrashed})
+	}
+	c.desk = nil
+	c.mu.Lock()
+	if c.state != stateNone {
+		c.failLater(nil)
+	}
+	c.mu.Unlock()
+	c.env.turns.Do(c)
 }
 
 // handle carries out one item. A bug of the host ends this membership only, as
