@@ -30,6 +30,7 @@ import (
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/internal/limitlog"
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
@@ -171,6 +172,7 @@ func CheckPatterns(patterns ...string) error {
 // [*wasm.ModuleError] where a module is at fault.
 func New(cfg Config) (*Host, error) {
 	h := &Host{cfg: cfg, log: limitlog.New(cfg.Logger), stop: make(chan struct{}), done: make(chan struct{}), deploying: make(chan struct{}, 1), plugins: make(map[*Plugin]served)}
+	h.locals.encoder = &phx.Encoder{Serializer: phx.V2(), Framing: phx.Framing{Room: 1, Seal: markKind}}
 	h.cut, h.cutOff = context.WithCancel(context.Background())
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -199,7 +201,11 @@ func (h *Host) build() error {
 	routes, faults := h.handlers()
 	connector, fault := h.connector()
 	faults = errors.Join(faults, fault)
-	h.pubsub = pubsub.New(h.cfg.PubSub)
+	adapter := h.cfg.PubSub
+	if adapter != nil {
+		adapter = link{adapter, h.log}
+	}
+	h.pubsub = pubsub.New(adapter)
 	var err error
 	h.tenant, err = tenant.New(tenant.Config{
 		PubSub:    h.pubsub,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 
 	"github.com/chhost/chhost/host/channel"
@@ -51,21 +53,23 @@ func ended(err error) error {
 
 // locals are the sockets that the shutdown has to close.
 type locals struct {
-	mu     sync.Mutex
-	closed bool
-	open   map[*Local]struct{}
+	encoder *phx.Encoder // one for all, so that a broadcast is encoded once
+	mu      sync.Mutex
+	closed  bool
+	open    map[*Local]struct{}
 }
 
 // Local opens a socket for a client in this process. What decides about new
 // connections is not asked. Frames are of version 2.0.0 of the protocol. receive
 // is called with each frame for the client, one after the other, on the goroutine
 // that caused it: it must not block and not call the host. It must not change the
-// frame, which subscribers share. The socket is the caller's to close; the host's
+// frame, which subscribers share. If it panics, that is logged, and its socket ends.
+// The socket is the caller's to close; the host's
 // shutdown closes it too. The error is [ErrStopped].
 func (h *Host) Local(receive func(phx.Frame)) (*Local, error) {
 	l := &Local{host: h, receive: receive}
 	cfg := h.tenant.Socket()
-	cfg.Encoder = &phx.Encoder{Serializer: phx.V2(), Framing: phx.Framing{Room: 1, Seal: markKind}}
+	cfg.Encoder = h.locals.encoder
 	cfg.Wake = l.drain
 	l.socket = socket.New(cfg)
 	h.locals.mu.Lock()
@@ -92,6 +96,12 @@ func markKind(buf []byte, binary bool) []byte {
 
 // drain hands over what waits. The socket calls it when nobody else does.
 func (l *Local) drain() {
+	defer func() {
+		if r := recover(); r != nil { // or it would be somebody else's turn that fails
+			l.host.log.Error("the receiver of a local socket panicked", "panic", r, "stack", string(debug.Stack()))
+			l.Close()
+		}
+	}()
 	var frames [][]byte
 	for {
 		frames, _ = l.socket.Next(frames)
@@ -167,18 +177,30 @@ func (h *Host) Broadcast(topic, event string, payload phx.Payload) error {
 // Subscribe calls receive for each broadcast to a topic until the returned
 // function is called. receive runs on the sender's goroutine, and on busy topics
 // on several at once: it must not block and not call the host. A call that is
-// under way may still arrive after the end. The error names a topic that is none.
+// under way may still arrive after the end. If receive panics, that is logged, and
+// costs it this broadcast. The error names a topic that is none.
 func (h *Host) Subscribe(topic string, receive func(*phx.Broadcast)) (unsubscribe func(), err error) {
 	if err := named("topic", topic); err != nil {
 		return nil, err
 	}
-	return h.pubsub.Subscribe(h.topic(topic), &subscriber{receive}), nil
+	return h.pubsub.Subscribe(h.topic(topic), &subscriber{receive, h.log}), nil
 }
 
-// subscriber is a [pubsub.Subscriber] made of a function.
-type subscriber struct{ receive func(*phx.Broadcast) }
+// subscriber is a [pubsub.Subscriber] made of a function of the application.
+type subscriber struct {
+	receive func(*phx.Broadcast)
+	log     *slog.Logger
+}
 
-func (s *subscriber) Deliver(b *phx.Broadcast, _ pubsub.Subscriber) { s.receive(b) }
+// Deliver implements [pubsub.Subscriber].
+func (s *subscriber) Deliver(b *phx.Broadcast, _ pubsub.Subscriber) {
+	defer func() {
+		if r := recover(); r != nil { // of which the sender is innocent, and so are other subscribers
+			s.log.Error("a subscriber panicked", "topic", b.Topic(), "event", b.Event(), "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	s.receive(b)
+}
 
 func (h *Host) topic(name string) pubsub.Topic {
 	return pubsub.Topic{Namespace: h.tenant.Name(), Name: name}

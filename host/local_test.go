@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -206,5 +207,72 @@ func TestBroadcastAndSubscribe(t *testing.T) {
 	}
 	if want := []string{"rooms:demo e {}"}; !slices.Equal(heard, want) {
 		t.Errorf("heard %q, want %q", heard, want)
+	}
+}
+
+// TestLocalsShareFrames guards that a broadcast is encoded once for all sockets of
+// this process.
+func TestLocalsShareFrames(t *testing.T) {
+	s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "rooms:*", Handler: talk(make(chan channel.LeaveKind, 4))}}})
+	frames := make(chan []byte, 4)
+	for range 2 {
+		l, err := s.Local(func(f phx.Frame) {
+			if !bytes.Contains(f.Data, []byte("phx_")) {
+				frames <- f.Data
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if _, err := l.Admit(t.Context(), "rooms:a", `"1"`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Broadcast("rooms:a", "say", phx.Payload{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(frames) != 2 {
+		t.Fatalf("%d frames, want 2", len(frames))
+	}
+	if a, b := <-frames, <-frames; &a[0] != &b[0] {
+		t.Error("each socket has a frame of its own")
+	}
+}
+
+// TestReceiverThatPanics guards that it costs its own socket, and neither the sender
+// nor those behind it.
+func TestReceiverThatPanics(t *testing.T) {
+	var log channeltest.Log
+	leaves := make(chan channel.LeaveKind, 4)
+	s := hosttest.Start(t, host.Config{Logger: log.Logger(), Routes: []host.Route{{Pattern: "rooms:*", Handler: talk(leaves)}}})
+	open := func(receive func(phx.Frame)) *host.Local {
+		l, err := s.Local(receive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		if _, err := l.Admit(t.Context(), "rooms:a", `"1"`); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	bad := open(func(phx.Frame) { panic("the receiver's bug") })
+	var in inbox
+	good := open(in.receive)
+	for _, n := range []string{"1", "2"} {
+		if err := good.HandleFrame(t.Context(), phx.Frame{Data: []byte(`["1","2","rooms:a","say",{"n":` + n + `}]`)}); err != nil {
+			t.Fatal(err)
+		}
+		in.expect(t, s.Host, `[null,null,"rooms:a","say",{"n":`+n+`}]`)
+	}
+	if kind := <-leaves; kind != channel.LeaveClosed {
+		t.Errorf("leave was told %d", kind)
+	}
+	if _, err := bad.Standing(t.Context(), "rooms:a"); !errors.Is(err, host.ErrSocketClosed) {
+		t.Errorf("the socket has not ended: %v", err)
+	}
+	if n := log.Count("the receiver's bug"); n != 1 || log.Count("BUG") != 0 {
+		t.Errorf("%d lines, want 1:\n%s", n, &log)
 	}
 }

@@ -72,3 +72,47 @@ func TestAdapterThatGivesUp(t *testing.T) {
 		a.expect(`[null,null,"echo","x",{}]`)
 	}
 }
+
+// wild is an adapter that delivers what a test gives it.
+type wild chan *phx.Broadcast
+
+func (wild) Publish(pubsub.Topic, *phx.Broadcast) error { return nil }
+
+func (w wild) Run(ctx context.Context, deliver func(pubsub.Topic, *phx.Broadcast)) error {
+	for {
+		select {
+		case b := <-w:
+			deliver(pubsub.Topic{Namespace: "default", Name: "echo"}, b)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// What panics on an adapter's goroutine does not end the process: neither a
+// subscriber of the application, which costs nobody else the broadcast, nor what an
+// adapter that is wrong delivers.
+func TestPanicsOnTheLink(t *testing.T) {
+	var log channeltest.Log
+	w := make(wild)
+	s := hosttest.Start(t, host.Config{
+		Logger: log.Logger(), PubSub: w, Routes: []host.Route{{Pattern: "echo", Handler: natives()["echo"]}},
+	})
+	if _, err := s.Subscribe("echo", func(*phx.Broadcast) { panic("the application's bug") }); err != nil {
+		t.Fatal(err)
+	}
+	a := dial(t, s, phxclient.Options{})
+	a.join("echo")
+	w <- nil
+	w <- phx.NewBroadcast("echo", "x", phx.Payload{})
+	a.expect(`[null,null,"echo","x",{}]`)
+	a.send(`["1","2","echo","y",{}]`) // also on a sender's goroutine
+	a.expect(`[null,null,"echo","y",{}]`)
+	a.expect(`["1","2","echo","phx_reply",{"status":"ok","response":{}}]`)
+	if n := log.Count("BUG: panic in a delivery from another node"); n != 1 {
+		t.Errorf("%d lines about what the adapter delivered:\n%s", n, &log)
+	}
+	if n := log.Count("the application's bug"); n != 2 {
+		t.Errorf("%d lines about the subscriber:\n%s", n, &log)
+	}
+}
