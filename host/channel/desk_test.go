@@ -49,7 +49,12 @@ func TestEventsThatAreUsedAgain(t *testing.T) {
 			}
 			return channel.Result{}, nil
 		},
-		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) { return spread(ev), nil },
+		HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+			if room := ev.Room(); len(room) != 0 || cap(room) == 0 {
+				t.Errorf("handle_in got a list of %d effects with room for %d", len(room), cap(room))
+			}
+			return spread(ev), nil
+		},
 		LeaveFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
 			if ev.Event != "" || ev.Ref != 0 || ev.WantsReply || string(ev.Payload.Data()) != "{}" {
 				t.Errorf("leave was told %+v", *ev)
