@@ -108,7 +108,7 @@ func specDirs(t testing.TB) []string {
 func relaxed() meter.Options {
 	return meter.Options{
 		Linked: true, Pages: 1 << 16, Elements: math.MaxUint32, Stack: 40_000,
-		Module: module.Options{Tables: 100, Depth: 10_000, Targets: 100_000},
+		Module: module.Options{Tables: 100, Depth: 10_000, Blocks: 50_000, Targets: 100_000},
 	}
 }
 

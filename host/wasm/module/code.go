@@ -47,24 +47,18 @@ func (d *decoder) instructions(code Span, locals uint32) uint32 {
 	w := Walker{reader: d.reader}
 	w.pos, w.end = int(code.Start), int(code.End)
 	open := append(d.nesting[:0], openBlock)
-	var blocks, loops int64
+	d.effort = effort{}
 	for w.pos < w.end {
 		w.Next()
 		switch w.Op {
 		case OpBlock, OpLoop, OpIf:
-			blocks++
 			kind := byte(openBlock)
 			if w.Op == OpIf {
 				kind = openIf
 			}
-			if w.Op == OpLoop {
-				loops++
-				d.budget(w.Start, "loops times locals in one function", loops*int64(locals), d.budgets.LoopLocals)
-			}
 			open = append(open, kind)
-			d.budget(w.Start, "blocks in one function", blocks, d.budgets.Blocks)
 			d.budget(w.Start, "nested blocks", int64(len(open)), d.budgets.Depth)
-			d.blockType(&w)
+			d.block(&w, locals)
 		case OpElse:
 			if open[len(open)-1] != openIf {
 				d.fail(w.Start, RuleNesting, "an else has no if")
@@ -83,12 +77,34 @@ func (d *decoder) instructions(code Span, locals uint32) uint32 {
 	if len(open) != 0 {
 		d.fail(w.pos, RuleNesting, "%d blocks have no end", len(open))
 	}
-	return uint32(loops)
+	return uint32(d.effort.loops)
 }
 
-func (d *decoder) blockType(w *Walker) {
+// effort is what the code of one body makes a compiler do.
+type effort struct{ blocks, loops, moves int64 }
+
+// branches counts blocks, or the labels of a branch.
+func (d *decoder) branches(w *Walker, n int64) {
+	d.effort.blocks += n
+	d.budget(w.Start, "blocks and branches in one function", d.effort.blocks, d.budgets.Blocks)
+}
+
+// moves counts the values of a call or block.
+func (d *decoder) moves(w *Walker, t *FuncType) {
+	d.effort.moves += 1 + int64(t.Params.Len()) + int64(t.Results.Len())
+	d.budget(w.Start, "values of calls and blocks in one function", d.effort.moves, d.budgets.Moves)
+}
+
+func (d *decoder) block(w *Walker, locals uint32) {
+	d.branches(w, 1)
+	if w.Op == OpLoop {
+		d.effort.loops++
+		d.budget(w.Start, "loops in one function", d.effort.loops, d.budgets.Loops)
+		d.budget(w.Start, "loops times locals in one function", d.effort.loops*int64(locals), d.budgets.LoopLocals)
+	}
 	if w.Block >= 0 {
 		d.exists(w, "type", w.Block, len(d.m.Types))
+		d.moves(w, &d.m.Types[w.Block])
 	} else if t := ValueType(w.Block & 0x7f); t != emptyBlock && !t.known() {
 		d.fail(w.Start, RuleType, "%#x is no type of a block", byte(t))
 	}
@@ -108,15 +124,21 @@ func (d *decoder) operands(w *Walker, labels int, locals uint32) {
 	switch w.form {
 	case formPlain:
 	case formLabel:
+		d.branches(w, 1)
 		d.exists(w, "label", a, labels)
 	case formLabels:
 		d.budget(w.Start, "labels in one br_table", int64(w.B)+1, d.budgets.Targets)
+		d.branches(w, int64(w.B)+1)
 		d.exists(w, "label", a, labels) // the largest of them
 	case formFunction:
 		d.exists(w, "function", a, m.FunctionCount())
+		if w.Op == OpCall {
+			d.moves(w, m.TypeOf(w.A))
+		}
 	case formIndirect:
 		d.exists(w, "type", a, len(m.Types))
 		d.exists(w, "table", b, m.TableCount())
+		d.moves(w, &m.Types[w.A])
 	case formLocal:
 		d.exists(w, "local", a, int(locals))
 	case formGlobal:

@@ -14,6 +14,7 @@ type decoder struct {
 	customs int
 	items   int    // of all element segments so far
 	nesting []byte // of the body that is read: what each open block is
+	effort  effort // and what it makes a compiler do
 }
 
 // Decode reads a module. The error is an [*Error]; with the same input and

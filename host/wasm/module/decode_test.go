@@ -186,13 +186,13 @@ func TestFaults(t *testing.T) {
 
 // TestBudgets takes a module as it is and refuses it with one less.
 func TestBudgets(t *testing.T) {
-	code := strings.Repeat("\x03\x40", 7) + strings.Repeat("\x0b", 7) + "\x41\x00\x0e\x02\x00\x00\x00"
+	code := strings.Repeat("\x03\x40", 7) + strings.Repeat("\x0b", 7) + "\x02\x00\x10\x00\x10\x02\x41\x00\x11\x00\x00\x0c\x00\x0b\x41\x00\x0d\x00\x41\x00\x0e\x02\x00\x00\x00"
 	bin := file(sec(1, "\x02\x60\x00\x00\x60\x03\x7f\x7f\x7f\x00"), sec(2, "\x01\x01e\x01f\x00\x00"), sec(3, "\x02\x01\x00"), sec(4, "\x02\x70\x00\x01\x70\x00\x01"),
 		sec(6, "\x02\x7f\x01\x41\x00\x0b\x7f\x01\x41\x00\x0b"), sec(7, "\x02\x01a\x00\x00\x01b\x00\x00"), sec(9, "\x02\x01\x00\x01\x00\x01\x00\x02\x00\x00"),
 		sec(10, "\x02"+sized("\x01\x02\x7f"+code+"\x0b")+sized("\x00\x0b")), sec(11, "\x02\x01\x00\x01\x00"), sec(0, "\x01x"), sec(0, "\x01y"))
 	exact := Options{
 		Bytes: len(bin), Types: 2, Imports: 1, Functions: 3, Tables: 2, Globals: 2, Exports: 2, Elements: 2, Data: 2, Customs: 2,
-		Values: 3, Items: 3, Body: len(code) + 4, Locals: 5, Blocks: 7, Depth: 8, LoopLocals: 35, Targets: 3,
+		Values: 3, Items: 3, Body: len(code) + 4, Locals: 5, Blocks: 13, Loops: 7, Depth: 8, Moves: 4, LoopLocals: 35, Targets: 3,
 	}
 	if _, err := Decode([]byte(bin), exact); err != nil {
 		t.Fatal(err)
@@ -205,6 +205,7 @@ func TestBudgets(t *testing.T) {
 		"Customs": func(o *Options) *int { return &o.Customs }, "Values": func(o *Options) *int { return &o.Values },
 		"Items": func(o *Options) *int { return &o.Items }, "Body": func(o *Options) *int { return &o.Body },
 		"Locals": func(o *Options) *int { return &o.Locals }, "Blocks": func(o *Options) *int { return &o.Blocks },
+		"Loops": func(o *Options) *int { return &o.Loops }, "Moves": func(o *Options) *int { return &o.Moves },
 		"Depth": func(o *Options) *int { return &o.Depth }, "LoopLocals": func(o *Options) *int { return &o.LoopLocals },
 		"Targets": func(o *Options) *int { return &o.Targets },
 	} {

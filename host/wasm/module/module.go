@@ -42,6 +42,9 @@ type Span struct{ Start, End uint32 }
 // Of returns the bytes of the span.
 func (s Span) Of(bin []byte) []byte { return bin[s.Start:s.End] }
 
+// Len is its length in bytes.
+func (s Span) Len() uint32 { return s.End - s.Start }
+
 // Section is one section: its number and its contents, without number and size.
 type Section struct {
 	ID   byte

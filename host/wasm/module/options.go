@@ -2,9 +2,10 @@ package module
 
 // Options are the budgets of one module. The zero value of a field is its
 // default. The defaults are far above what compilers write (the largest numbers
-// in optimised modules of megabytes: bodies of 29 KB, 800 blocks, 550 levels, 54
-// locals, 1,000 targets, 36,000 data segments) and far below what makes an
-// engine's compiler slow.
+// in optimised modules of megabytes: bodies of 200 KB, 11,000 blocks and branches,
+// 130 loops, 550 levels, 54 locals, 1,000 targets, 6,500 moves, 36,000 data
+// segments) and keep one function from taking an engine's compiler for minutes or
+// gigabytes. A module of many functions can still take long.
 type Options struct {
 	// Bytes is the size of the binary. Default 16 MiB; never more than 1 GiB.
 	Bytes int
@@ -22,9 +23,15 @@ type Options struct {
 	// Locals is how many locals one function may have, its parameters included.
 	// Default 10,000.
 	Locals int
-	// Blocks is how many blocks, loops and ifs one function may have, and Depth how
-	// far they may be nested. Defaults 50,000 and 1,000.
-	Blocks, Depth int
+	// Blocks is how many blocks, loops, ifs and branches one function may have, with
+	// each label of a br_table, Loops how many of them may be loops, and Depth how
+	// far they may be nested: the time that compilers take grows with the square of
+	// the first two. Defaults 20,000, 1,000 and 1,000.
+	Blocks, Loops, Depth int
+	// Moves is how many values the calls of one function take and return and its
+	// blocks take and leave, and one more for each: compilers keep a record of each.
+	// Default 100,000.
+	Moves int
 	// LoopLocals is the number of loops of one function times the number of its
 	// locals: the time that compilers take grows with it, and is half a second for
 	// one function at the default, 100,000.
@@ -62,8 +69,10 @@ func (o Options) withDefaults() Options {
 	set(&o.Items, 1_000_000)
 	set(&o.Body, 1<<20)
 	set(&o.Locals, 10_000)
-	set(&o.Blocks, 50_000)
+	set(&o.Blocks, 20_000)
+	set(&o.Loops, 1_000)
 	set(&o.Depth, 1_000)
+	set(&o.Moves, 100_000)
 	set(&o.LoopLocals, 100_000)
 	set(&o.Targets, 10_000)
 	return o

@@ -78,7 +78,8 @@ type Walker struct {
 	Op    Op
 	Start int
 	// A and B are what it names, in the order of the binary format; the largest
-	// label and the number of the others for br_table; an i32.const's number.
+	// label and the number of the others for br_table; an i32.const's number. What an
+	// instruction does not name is 0.
 	A, B uint32
 	// Block is a block's type: an index, or negative.
 	Block int64
@@ -116,6 +117,7 @@ func (w *Walker) Next() {
 	w.Start = w.pos
 	op := w.byte()
 	w.Op, w.form, w.Padded = Op(op), formPlain, 0
+	w.A, w.B = 0, 0
 	switch {
 	case op == OpLocalGet, op == OpLocalSet, op == 0x22: // and tee; these are half of all
 		w.A, w.form = w.u32(), formLocal
