@@ -3,16 +3,21 @@ package meter
 import "github.com/chhost/chhost/host/wasm/module"
 
 // Cost is what an instruction costs, without what a bulk operation costs for its
-// size. What leaves no trace in machine code is free.
+// size. What leaves no trace in machine code is free; what the engine does in Go
+// costs what the way there and back takes.
 func Cost(op module.Op) uint64 {
 	switch op {
 	case module.OpBlock, module.OpLoop, module.OpElse, module.OpEnd:
 		return 0
+	case module.OpRefFunc, module.OpMemoryGrow, module.OpTableGrow:
+		return outside
 	}
 	return 1
 }
 
 const (
+	// outside is what an instruction costs that leaves the compiled code.
+	outside = 256
 	// byteShift: filling and copying 1<<byteShift bytes cost 1.
 	byteShift = 3
 	// pageShift: growing a memory by a page costs 1<<pageShift, as filling it does.
@@ -25,22 +30,27 @@ const (
 	// fuel is left.
 	patience = 1024
 
-	// A function takes frameSlots of the stack and one more for each parameter and
-	// local and for each instructionsPerSlot.
+	// A function takes frameSlots of the stack and one more for each parameter,
+	// result and local, for each value that an instruction makes beyond the first,
+	// and for each instructionsPerSlot; a vector takes a slot wherever it is made.
 	frameSlots          = 8
 	instructionsPerSlot = 4
+	// mostSlots is the largest stack that there can be, and what a function takes
+	// that could take more.
+	mostSlots = 1 << 30
 	// smallTree is the most that a function may take, with all that it calls, if it
 	// is not counted.
 	smallTree = 4096
 )
 
 // fixed tells whether a bulk operation whose last operand is the constant n is
-// left as it is, and what its size costs then.
+// left as it is, and what its size costs then. A fill never is: engines write a
+// loop for each, and compiling many of them in one function takes minutes.
 func fixed(op module.Op, n uint32) (uint64, bool) {
 	switch op {
-	case module.OpMemoryFill, module.OpMemoryCopy, module.OpMemoryInit:
+	case module.OpMemoryCopy, module.OpMemoryInit:
 		return uint64(n) >> byteShift, n <= bytePiece
-	case module.OpTableFill, module.OpTableCopy, module.OpTableInit:
+	case module.OpTableCopy, module.OpTableInit:
 		return uint64(n), n <= elementPiece
 	}
 	return 0, false

@@ -21,10 +21,10 @@ func (r *rewriter) measure() {
 	for i := range r.m.Bodies {
 		f := &r.functions[i]
 		f.charges.start, f.callees.start = uint32(len(r.charges)), uint32(len(r.callees))
-		instructions := r.measureBody(&r.m.Bodies[i], f)
+		instructions, extra := r.measureBody(&r.m.Bodies[i], f)
 		f.charges.end, f.callees.end = uint32(len(r.charges)), uint32(len(r.callees))
 		t := r.m.Types[r.m.Functions[i]]
-		f.weight = frameSlots + t.Params.End - t.Params.Start + r.m.Bodies[i].Locals + instructions/instructionsPerSlot
+		f.weight = min(mostSlots, frameSlots+t.Params.Len()+t.Results.Len()+r.m.Bodies[i].Locals+instructions/instructionsPerSlot+extra)
 	}
 }
 
@@ -33,15 +33,16 @@ func (r *rewriter) begin(at int, ask bool) uint32 {
 	return uint32(len(r.charges) - 1)
 }
 
-// measureBody returns the number of instructions.
-func (r *rewriter) measureBody(body *module.Body, f *function) uint32 {
+// measureBody returns the number of instructions, and the slots that the values
+// take which they make beyond one each.
+func (r *rewriter) measureBody(body *module.Body, f *function) (instructions, extra uint32) {
 	const none = 1 << 30
 	open := append(r.frames[:0], frame{active: r.begin(int(body.Code.Start), true), outmost: none})
-	instructions := uint32(0)
 	constant := constant{}
 	for w := r.m.Walk(body.Code); w.More(); {
 		w.Next()
 		instructions++
+		extra += r.extra(&w)
 		top := &open[len(open)-1]
 		r.charges[top.active].cost += Cost(w.Op) + constant.cost(&w)
 		exit := none
@@ -79,9 +80,32 @@ func (r *rewriter) measureBody(body *module.Body, f *function) uint32 {
 			top.outmost = min(top.outmost, exit)
 			top.active = r.begin(w.End(), false)
 		}
+		if n := len(open); n > 0 && r.charges[open[n-1].active].cost > patience {
+			open[n-1].active = r.begin(w.End(), false)
+		}
 	}
 	r.frames = open
-	return instructions
+	return instructions, extra
+}
+
+// extra is how many slots an instruction's values take beyond its own share: one
+// instruction can make a thousand.
+func (r *rewriter) extra(w *module.Walker) uint32 {
+	var t *module.FuncType
+	switch {
+	case w.Op == module.OpCall:
+		t = r.m.TypeOf(w.A)
+	case w.Op == module.OpCallIndirect:
+		t = &r.m.Types[w.A]
+	case (w.Op == module.OpBlock || w.Op == module.OpLoop || w.Op == module.OpIf) && w.Block >= 0:
+		t = &r.m.Types[w.Block]
+		return t.Params.Len() + t.Results.Len()
+	case w.Op>>8 == module.OpVector:
+		return 1
+	default:
+		return 0
+	}
+	return max(t.Results.Len(), 1) - 1
 }
 
 // constant remembers the number that the instruction before has put on the stack.

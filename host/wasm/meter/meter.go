@@ -50,7 +50,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Elements, 1<<16)
 	set(&o.Stack, 1<<20)
 	o.Pages = min(o.Pages, 1<<16)
-	o.Stack = min(o.Stack, 1<<30)
+	o.Stack = min(o.Stack, mostSlots)
 	return o
 }
 

@@ -3,12 +3,15 @@ package meter
 import "unicode/utf8"
 
 // The parts of the name section that are kept (core specification 2.0, section
-// 7.4.1): the module's name, and the names of functions and their locals.
+// 7.4.1): the module's name and the names of functions, which stack traces show.
 const (
 	namesModule    = 0
 	namesFunctions = 1
-	namesLocals    = 2
 )
+
+// longestName is how much of a name is kept, in bytes: engines repeat the module's
+// name for each function, and a function's for each of its frames in a trace.
+const longestName = 256
 
 // readU32 reads an unsigned number of 32 bits; it is false where there is none.
 func readU32(b []byte) (v uint32, rest []byte, ok bool) {
@@ -37,20 +40,18 @@ func take(b []byte) (taken, rest []byte, ok bool) {
 // that is malformed is left out.
 func (r *rewriter) names(old []byte) []byte {
 	out := appendName(nil, "name")
-	for len(old) > 0 {
+	for next := 0; len(old) > 0; { // parts are in order, each once
 		id := old[0]
 		part, rest, ok := take(old[1:])
-		if !ok {
+		if !ok || int(id) < next {
 			return nil
 		}
-		old = rest
+		old, next = rest, int(id)+1
 		switch id {
 		case namesModule:
-			ok = onlyName(part)
+			part, ok = moduleName(part)
 		case namesFunctions:
-			part, ok = r.nameMap(part, false)
-		case namesLocals:
-			part, ok = r.nameMap(part, true)
+			part, ok = r.functionNames(part)
 		default:
 			continue
 		}
@@ -62,17 +63,21 @@ func (r *rewriter) names(old []byte) []byte {
 	return out
 }
 
-// nameMap renumbers what is named by function: names, or maps of locals.
-func (r *rewriter) nameMap(old []byte, locals bool) ([]byte, bool) {
+func moduleName(old []byte) ([]byte, bool) {
+	name, rest, ok := takeName(old)
+	if !ok || len(rest) != 0 {
+		return nil, false
+	}
+	return appendName(nil, name), true
+}
+
+// functionNames renumbers the functions and adds those that the rewriter made.
+func (r *rewriter) functionNames(old []byte) ([]byte, bool) {
 	n, old, ok := readU32(old)
 	if !ok {
 		return nil, false
 	}
-	total := n
-	if !locals {
-		total += uint32(len(r.added))
-	}
-	out := appendU32(make([]byte, 0, len(old)+16), total)
+	out := appendU32(make([]byte, 0, len(old)+16), n+uint32(len(r.added)))
 	least := uint32(0) // functions are in order, each once
 	for range n {
 		index, rest, ok := readU32(old)
@@ -80,45 +85,32 @@ func (r *rewriter) nameMap(old []byte, locals bool) ([]byte, bool) {
 			return nil, false
 		}
 		least = index + 1
-		skip := skipName
-		if locals {
-			skip = skipNames
-		}
-		if old, ok = skip(rest); !ok {
+		var name string
+		if name, old, ok = takeName(rest); !ok {
 			return nil, false
 		}
-		out = append(appendU32(out, r.renumber(index)), rest[:len(rest)-len(old)]...)
+		out = appendName(appendU32(out, r.renumber(index)), name)
 	}
 	if len(old) != 0 {
 		return nil, false
 	}
-	if !locals {
-		for i, h := range r.added {
-			out = appendName(appendU32(out, uint32(r.m.FunctionCount()+1+i)), h.name)
-		}
+	for i, h := range r.added {
+		out = appendName(appendU32(out, uint32(r.m.FunctionCount()+1+i)), h.name)
 	}
 	return out, true
 }
 
-// onlyName tells whether there is a name and nothing else.
-func onlyName(b []byte) bool {
-	rest, ok := skipName(b)
-	return ok && len(rest) == 0
-}
-
-// skipName returns what follows a name.
-func skipName(b []byte) ([]byte, bool) {
-	name, rest, ok := take(b)
-	return rest, ok && utf8.Valid(name)
-}
-
-// skipNames returns what follows a map of names.
-func skipNames(b []byte) ([]byte, bool) {
-	n, b, ok := readU32(b)
-	for ; ok && n > 0; n-- {
-		if _, b, ok = readU32(b); ok {
-			b, ok = skipName(b)
-		}
+// takeName reads a name and cuts it, but no character in two.
+func takeName(b []byte) (name string, rest []byte, ok bool) {
+	all, rest, ok := take(b)
+	if !ok || !utf8.Valid(all) {
+		return "", nil, false
 	}
-	return b, ok
+	if n := longestName; len(all) > n {
+		for !utf8.RuneStart(all[n]) {
+			n--
+		}
+		all = all[:n]
+	}
+	return string(all), rest, true
 }
