@@ -19,6 +19,7 @@ func assemblyScriptFunc(f abi.Func) api.GoModuleFunc {
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
 		i := ctx.(*callContext).inst
 		i.current.importing = f.Name
+		i.spend(hostCall)
 		implementation(i, stack)
 	}
 }
@@ -88,6 +89,7 @@ func (i *instance) assemblyScriptText(argument string, ptr uint64) string {
 	}
 	data := i.read(argument, uint64(at), uint64(size))
 	units := make([]uint16, min(len(data)/2, i.plugin.limits.LogLine+1))
+	i.spend(int64(8 * len(units)))
 	for n := range units {
 		units[n] = binary.LittleEndian.Uint16(data[2*n:])
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/internal/limitlog"
@@ -177,8 +176,8 @@ func trialFaults(err error) []string {
 // what AssemblyScript needs, and the engine's WASI, of which the contract check
 // has let through only what the contract names.
 func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, runtime); err != nil {
-		return fmt.Errorf("wasm: WASI: %w", err)
+	if err := instantiateWASI(ctx, runtime); err != nil {
+		return err
 	}
 	if err := instantiateRefill(ctx, runtime); err != nil {
 		return err

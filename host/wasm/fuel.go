@@ -57,15 +57,19 @@ const slice = 128 << 10
 type tank struct {
 	global  api.MutableGlobal // the guest's own counter
 	reserve int64             // what the guest has not been given yet
+	owed    int64             // for what the host did, which the counter does not know yet
 	since   time.Time         // when the first slice ended, or zero
 }
 
 // fill begins a callback.
 func (t *tank) fill(fuel int64) {
 	first := min(fuel, slice)
-	t.reserve, t.since = fuel-first, time.Time{}
+	t.reserve, t.owed, t.since = fuel-first, 0, time.Time{}
 	t.global.Set(uint64(first))
 }
+
+// left is what is left of the callback's fuel; it is below zero if more was used.
+func (t *tank) left() int64 { return t.reserve + int64(t.global.Get()) - t.owed }
 
 // budget is how much fuel a phase has. Whatever happens once for each instance or
 // membership has more than what happens for each event.
@@ -85,11 +89,15 @@ var (
 
 // refill is what a guest calls that has used up its slice, or its stack.
 func refill(ctx context.Context, _ api.Module, stack []uint64) {
-	i := ctx.(*callContext).inst
 	if api.DecodeU32(stack[0]) != meter.ReasonFuel {
 		panic(errOverflow)
 	}
-	if ctx.Err() != nil {
+	ctx.(*callContext).inst.refuel()
+}
+
+// refuel ends a slice: the guest gets another one, or is ended.
+func (i *instance) refuel() {
+	if i.context.Err() != nil {
 		panic(errEnded)
 	}
 	t, limits := &i.tank, &i.plugin.limits
@@ -98,15 +106,34 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 	} else if now.Sub(t.since) > limits.callbackTime {
 		i.exceeded("out_of_time", fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
 	}
-	fuel := int64(t.global.Get())
+	fuel := int64(t.global.Get()) - t.owed
+	t.owed = 0
 	for fuel < 0 {
 		if t.reserve == 0 {
-			i.exceeded("out_of_fuel", fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", limits.budget(i.current.phase)))
+			panic(i.outOfFuel())
 		}
 		more := min(t.reserve, slice)
 		fuel, t.reserve = fuel+more, t.reserve-more
 	}
 	t.global.Set(uint64(fuel))
+}
+
+func (i *instance) outOfFuel() *LimitError {
+	phase := i.current.phase
+	detail := fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", i.plugin.limits.budget(phase))
+	return &LimitError{Phase: phase, Limit: "out_of_fuel", Detail: detail}
+}
+
+// hostCall is what each call of an import costs: about as long as the way into Go
+// and back takes as much fuel does.
+const hostCall = 512
+
+// spend charges for what the host is about to do for the guest. The guest sees it
+// at the end of its slice, at once if it is more than a slice.
+func (i *instance) spend(fuel int64) {
+	if i.tank.owed += fuel; i.tank.owed > slice {
+		i.refuel()
+	}
 }
 
 // instantiateRefill provides what metered modules import beside their own imports.

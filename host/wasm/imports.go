@@ -22,6 +22,7 @@ func importFunc(id abi.Import) api.GoModuleFunc {
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
 		i := ctx.(*callContext).inst
 		i.current.importing = name
+		i.spend(hostCall)
 		if !i.current.rule.Imports.Has(id) {
 			i.broken("", fmt.Sprintf("it may not be called in %s", i.current.phase))
 		}
@@ -154,6 +155,7 @@ func (i *instance) importConfigGet(args []uint64) {
 		args[0] = api.EncodeI32(-1)
 		return
 	}
+	i.spend(int64(len(value)))
 	copy(room, value)
 	args[0] = api.EncodeI32(int32(len(value)))
 }

@@ -292,6 +292,9 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	err := f.CallWithStack(&i.context, i.stack[:])
 	i.context.Context = nil
 	i.stdout.flush()
+	if err == nil && i.tank.left() < 0 { // what was used since the last question
+		err = i.outOfFuel()
+	}
 	if err == nil {
 		return nil
 	}
