@@ -63,9 +63,12 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 			rest = append(rest, arg)
 			continue
 		}
+		if isHelp(arg) { // of the command, whatever else is there: load echo --help
+			return append(slices.Clone(args[:2]), arg), nil
+		}
 		name, _, assigned := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		value, known := takesValue[name]
-		if !known && !isHelp(arg) {
+		if !known {
 			return nil, unknownFlag(command, name, takesValue)
 		}
 		flags = append(flags, arg)

@@ -33,7 +33,11 @@ func loadCommand() *cli.Command {
 			"connection that ends, follows an exit code of 1; the report counts them by kind.\n\n" +
 			"With --pid, on Linux, the report tells the processor time of the server's process, from\n" +
 			"the clock that the system keeps for each, to the nanosecond, and its resident memory.\n" +
-			"What the kernel does for a packet on loopback is counted for the process that sends it.\n\n" +
+			"What the kernel does for a packet on loopback is counted for the process that sends it.\n" +
+			"For the memory of a connection start the server anew, with plugins that are compiled\n" +
+			"already: what it had taken before, also for compiling, is used again. Before all this a\n" +
+			"connection is opened and closed, for servers that still start; with --pid it also waits\n" +
+			"until somebody listens.\n\n" +
 			"With --json the report is one object. ramp, hold and measured have what, seconds, count,\n" +
 			"per_second, server_cpu_seconds, server_cpu_us_each, load_cpu_seconds, load_cpu_us_each\n" +
 			"and latency_us; this, connect_latency_us and join_latency_us have count, min, mean, p50,\n" +
@@ -133,6 +137,19 @@ func loadConfig(c *cli.Context) (load.Config, error) {
 		if c.IsSet(name) && c.Int(name) <= 0 {
 			return wrong("--%s %d: that is no number from 1 on", name, c.Int(name))
 		}
+	}
+	for _, name := range []string{"hold", "duration", "timeout"} {
+		if c.IsSet(name) && c.Duration(name) == 0 {
+			return wrong("--%s 0s: that is no time: give one, such as 1s", name)
+		}
+	}
+	for _, name := range []string{"topic", "params", "event", "payload", "answer"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return wrong("--%s is empty: write what it is, or leave it out", name)
+		}
+	}
+	if c.NArg() == 2 && c.Args().Get(1) == "" {
+		return wrong("the URL is empty: write one such as %s, or leave it out", load.DefaultURL)
 	}
 	var from []string
 	for _, list := range c.StringSlice("from") {

@@ -87,7 +87,7 @@ func dialWire(ctx context.Context, rawURL string, o *Options) (*wire, error) {
 func address(rawURL string, o *Options) (string, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return "", fmt.Errorf("phxclient: %w", err)
+		return "", fmt.Errorf("phxclient: %q is not the URL of a socket; write it like ws://localhost:4000/socket (%w)", rawURL, err)
 	}
 	switch u.Scheme {
 	case "ws", "wss":

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/chhost/chhost/host/phx/phxclient"
 )
 
 // churn lets each connection leave its topic and join it; or opens connections,
@@ -89,6 +91,7 @@ func (c *churn) play(ctx context.Context) error {
 	what := "leave+join"
 	if c.r.cfg.Reconnect {
 		what = "connect+join+close"
+		c.r.report.Connections = c.r.cfg.Conns // at a time
 		var failed atomic.Int64
 		since := time.Now()
 		for n := range c.r.cfg.Conns {
@@ -128,7 +131,7 @@ func (c *churn) reconnect(ctx context.Context, since time.Time, n int, failed *a
 		begin := r.now()
 		m, err := r.open(ctx, n)
 		if err == nil {
-			err = r.shut(m)
+			err = r.shut(m.conn, r.cfg.Timeout)
 		}
 		switch {
 		case isOver(ctx):
@@ -146,17 +149,17 @@ func (c *churn) reconnect(ctx context.Context, since time.Time, n int, failed *a
 }
 
 // shut closes a connection and waits until the server has closed it too.
-func (r *run) shut(m *member) error {
-	deadline := time.Now().Add(r.cfg.Timeout)
-	_ = m.conn.SetDeadline(deadline) // fails only if it has ended
-	m.conn.BeginClose(1000)
+func (r *run) shut(conn *phxclient.LeanConn, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	_ = conn.SetDeadline(deadline) // fails only if it has ended
+	conn.BeginClose(1000)
 	for {
-		if _, err := m.conn.Receive(); err != nil {
+		if _, err := conn.Receive(); err != nil {
 			break
 		}
 	}
 	if time.Now().After(deadline) {
-		return fmt.Errorf("close: no answer within %v", r.cfg.Timeout)
+		return fmt.Errorf("close: no answer within %v", patience)
 	}
 	return nil
 }

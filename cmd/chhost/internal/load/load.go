@@ -224,7 +224,8 @@ func (cfg *Config) checkFrames() error {
 	orElse(&cfg.Payload, payloadOf(cfg.Size))
 	for name, text := range map[string]string{"payload": cfg.Payload, "params": cfg.Params} {
 		if _, err := phx.Object([]byte(text)); err != nil {
-			return inputFault("--%s %s: %v: write a JSON object, in quotes", name, text, err)
+			what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "phx: "), ";") // its advice is for programs
+			return inputFault("--%s %s: %s: write a JSON object, in quotes, such as '{\"user\":\"Ada\"}'", name, text, what)
 		}
 	}
 	return nil

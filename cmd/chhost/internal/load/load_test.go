@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -242,7 +243,7 @@ func TestChurn(t *testing.T) {
 	}
 	r = start(t, nil)
 	report = r.measure(t, Config{Kind: Churn, Conns: 4, Count: 60, Reconnect: true, Warmup: 10 * time.Millisecond})
-	if report.Measured.Count != 60 || report.Measured.Latency.Count != 60 || r.joins.Load() < 61 || report.Connect.Count < 61 {
+	if report.Connections != 4 || report.Measured.Count != 60 || report.Measured.Latency.Count != 60 || r.joins.Load() < 61 || report.Connect.Count < 61 {
 		t.Errorf("measured %+v; %d joins, %+v", report.Measured, r.joins.Load(), report.Connect)
 	}
 }
@@ -455,5 +456,71 @@ func TestReportInJSON(t *testing.T) {
 		if at == nil {
 			t.Errorf("%s is missing in %s", path, text)
 		}
+	}
+}
+
+// TestMeasuresNoStart: a server that has just been started lets connections wait
+// until it has compiled its plugins. What that takes, in time and memory, was told
+// as that of the connections.
+func TestMeasuresNoStart(t *testing.T) {
+	r := start(t, nil)
+	var met atomic.Int64
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		met.Add(1)
+		r.server.ServeHTTP(w, req)
+	}))
+	defer front.Close()
+	report, err := Config{Kind: Connect, URL: front.URL + "/socket", Topic: "rooms:a", Conns: 2, Hold: time.Millisecond, Timeout: 30 * time.Second}.Run(t.Context())
+	if err != nil || report.Err() != nil {
+		t.Fatal(err, report)
+	}
+	if met.Load() != 3 || r.joins.Load() != 2 || report.Connect.Count != 2 {
+		t.Errorf("%d connections, %d joins, %d told; want one connection before the two that are measured, which joins nothing", met.Load(), r.joins.Load(), report.Connect.Count)
+	}
+}
+
+// TestWaitsForItsProcess: "chhost serve & chhost load --pid $!" was refused by a
+// server that did not listen yet.
+func TestWaitsForItsProcess(t *testing.T) {
+	if noProcess != "" {
+		t.Skip(noProcess)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	r := start(t, nil)
+	front := &http.Server{Handler: r.server}
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer front.Close()
+	refused := make(chan struct{}) // as it is now
+	serving.Go(func() {
+		<-refused
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = front.Serve(l) // ends with the test
+	})
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Fatal("somebody listens there")
+	}
+	time.AfterFunc(20*time.Millisecond, func() { close(refused) })
+	report, err := Config{Kind: Connect, URL: "ws://" + address + "/socket", Topic: "rooms:a", Conns: 2, Hold: time.Millisecond, PID: os.Getpid(), Timeout: 30 * time.Second}.Run(t.Context())
+	if err != nil || report.Connections != 2 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestNoTLS says what to write instead.
+func TestNoTLS(t *testing.T) {
+	r := start(t, nil)
+	_, err := Config{Kind: Connect, URL: strings.Replace(r.server.Socket, "ws:", "wss:", 1), Topic: "rooms:a", Timeout: 30 * time.Second}.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "no TLS is spoken there; write ws:// for wss://") {
+		t.Errorf("got %v", err)
 	}
 }

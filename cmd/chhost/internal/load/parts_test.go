@@ -218,6 +218,19 @@ func TestReportForPeople(t *testing.T) {
 	}
 }
 
+// TestMemoryThatWasThere: 0.0 KiB for each connection was told of a server that had
+// memory left from connections before.
+func TestMemoryThatWasThere(t *testing.T) {
+	report := &Report{Load: Connect, Hold: &Stage{What: "hold", Count: 3}, Connections: 3, Server: &Server{PID: 1, Before: 12 << 20, After: 12 << 20}}
+	var b strings.Builder
+	if err := report.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Contains(got, "KiB for each") || !strings.Contains(got, "12.0 MiB at the end: the connections took what it had from before; start it anew") {
+		t.Error(got)
+	}
+}
+
 const wantReport = `fanout: 3 connections to ws://a/socket, topic t, e with 12 bytes, from 127.0.0.2
 
               count  seconds  per second  server CPU, µs each  load CPU, µs each

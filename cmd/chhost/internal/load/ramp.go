@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,33 @@ import (
 // tooMany is how many connections may fail before a ramp is given up, if they are
 // more than those that joined.
 const tooMany = 100
+
+// knock opens a connection and closes it, before anything is measured: a server
+// that has just been started takes connections before it has compiled its plugins,
+// and that is not what a connection costs. A process that is named with --pid is
+// waited for until it listens. Where this fails, so would all, and the error says
+// why.
+func (r *run) knock(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	conn, err := r.dialers[0].Dial(bounded)
+	for errors.Is(err, syscall.ECONNREFUSED) && r.cfg.PID != 0 && sleep(bounded, 10*time.Millisecond) {
+		if _, gone := memory(r.cfg.PID); gone != nil {
+			break
+		}
+		if next, again := r.dialers[0].Dial(bounded); bounded.Err() == nil {
+			conn, err = next, again
+		}
+	}
+	switch {
+	case err == nil:
+		_ = r.shut(conn, closeWait) // a server that does not answer has been reached
+		return nil
+	case isOver(ctx):
+		return nil // told elsewhere
+	}
+	return r.explain(&stepError{"connect", r.plain(err), err})
+}
 
 // ramp opens all connections, several at a time, and joins their topics. The
 // first is alone: where it fails, so would all, and the error says why.
@@ -68,11 +96,15 @@ func (r *run) pace(ctx context.Context, since time.Time, n int) bool {
 	if r.cfg.Rate == 0 {
 		return true
 	}
-	due := time.Until(since.Add(time.Duration(float64(n) / r.cfg.Rate * float64(time.Second))))
-	if due <= 0 {
+	return sleep(ctx, time.Until(since.Add(time.Duration(float64(n)/r.cfg.Rate*float64(time.Second)))))
+}
+
+// sleep waits for d, and returns false if ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
 		return true
 	}
-	timer := time.NewTimer(due)
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -216,6 +248,8 @@ func (r *run) explain(err error) error {
 		advice = ": is that where its socket is? A path like /socket belongs to the URL"
 	case errors.As(err, &handshake):
 		advice = ": what a client has to send to be let in goes into the URL, such as ?token=secret"
+	case errors.As(err, new(tls.RecordHeaderError)):
+		advice = ": no TLS is spoken there; write ws:// for wss://"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		advice = ": nobody listens there; start the server, for example: chhost serve --route 'foods:*=food.wasm'"
 	case step.step == "join" && errors.Is(err, context.DeadlineExceeded):

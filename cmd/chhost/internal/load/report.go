@@ -23,7 +23,7 @@ type Report struct {
 	From       []string `json:"from_addresses,omitempty"`
 	// Ended is why the load ended before its time: interrupted or run-for.
 	Ended string `json:"ended_early_by,omitempty"`
-	// Connections are those that joined.
+	// Connections are those that joined; where they come and go, how many at a time.
 	Connections int `json:"connections"`
 
 	Ramp     *Stage   `json:"ramp,omitempty"`
@@ -73,13 +73,14 @@ type Latency struct {
 	Max   float64 `json:"max"`
 }
 
-// Server is the memory of the server's process: what of it is resident, before the
-// first connection and at the end, with all connections.
+// Server is the memory of the server's process: what of it is resident, before any
+// connection joins and at the end, with all connections.
 type Server struct {
 	PID    int   `json:"pid"`
 	Before int64 `json:"rss_before_bytes"`
 	After  int64 `json:"rss_after_bytes"`
-	// Each is the difference for each connection, where they did nothing else.
+	// Each is the difference for each connection, where they did nothing else; 0 if
+	// there is none, because the process had memory left from before.
 	Each float64 `json:"rss_bytes_per_connection,omitempty"`
 }
 
@@ -162,7 +163,7 @@ func (rep *Report) addMemory(pid int, before, after, connections int64) {
 	if before >= 0 && after >= 0 {
 		rep.Server = &Server{PID: pid, Before: before, After: after}
 		if rep.Hold != nil {
-			rep.Server.Each = math.Round(each(float64(after-before), float64(connections)))
+			rep.Server.Each = max(0, math.Round(each(float64(after-before), float64(connections))))
 		}
 	}
 }

@@ -64,7 +64,11 @@ func (rep *Report) rest() string {
 	var b strings.Builder
 	if s := rep.Server; s != nil {
 		fmt.Fprintf(&b, "server memory  %s before, %s at the end", mib(s.Before), mib(s.After))
-		if rep.Hold != nil {
+		switch {
+		case rep.Hold == nil:
+		case s.Each == 0:
+			b.WriteString(": the connections took what it had from before; start it anew to see what each needs")
+		default:
 			fmt.Fprintf(&b, ": %s KiB for each connection", decimal(s.Each/1024, 1))
 		}
 		b.WriteByte('\n')

@@ -122,8 +122,11 @@ func (r *run) do(ctx context.Context) error {
 	stop := make(chan struct{})
 	var keeper sync.WaitGroup
 	keeper.Go(func() { r.keep(stop) })
+	err := r.knock(ctx)
 	before := r.memory()
-	err := r.ramp(ctx)
+	if err == nil {
+		err = r.ramp(ctx)
+	}
 	if err == nil && ctx.Err() == nil && r.alive.Load() > 0 {
 		err = r.scene.play(ctx)
 	}
