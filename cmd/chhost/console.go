@@ -65,6 +65,7 @@ func runConsole(c *cli.Context) error {
 		cfg.Level = slog.LevelDebug
 	}
 	cfg.Routes, err = parseRoutes(c, func(path string) (*host.Plugin, error) {
+		path = filepath.Clean(path) // ./food.wasm and food.wasm are one plugin
 		for _, p := range cfg.Plugins {
 			if p.Path == path {
 				return p.Plugin, nil

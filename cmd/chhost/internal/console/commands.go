@@ -117,7 +117,7 @@ func (s *session) help(_ context.Context, out io.Writer, in line) error {
 		}
 	}
 	if in.word == "" {
-		fmt.Fprint(out, "\nJSON is an object; left out it is {}. A name with spaces is written \"as a string\". # begins a comment.\n")
+		fmt.Fprint(out, "\nJSON is an object; left out it is {}. A name with spaces is written \"as a string\". A line that begins with # is a comment.\n")
 	}
 	return nil
 }

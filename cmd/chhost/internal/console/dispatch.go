@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/chhost/chhost/host/phx"
 )
@@ -53,7 +55,29 @@ func (s *session) dispatch(ctx context.Context, out io.Writer, in line) error {
 		}
 	}
 	writeTuple(out, word, said, v.String())
+	switch {
+	case reply == nil || reply.reason() != phx.ReasonUnmatchedTopic || v.authorized:
+	case m.Event == phx.EventJoin:
+		s.noRoute(out, in.topic)
+	default:
+		fmt.Fprintln(out, "(the topic is not joined: dispatch a join to it first)")
+	}
 	return nil
+}
+
+// noRoute says why a topic is nobody's. If it is somebody's, a plugin refused it in
+// the host's words.
+func (s *session) noRoute(out io.Writer, topic string) {
+	for _, p := range s.patterns {
+		if prefix, ok := strings.CutSuffix(p, "*"); p == topic || ok && strings.HasPrefix(topic, prefix) {
+			return
+		}
+	}
+	if len(s.patterns) == 0 {
+		fmt.Fprintln(out, "(no topic can be joined: start with chhost console --route 'PATTERN=FILE')")
+		return
+	}
+	fmt.Fprintf(out, "(no route takes the topic: there is %s)\n", visible(strings.Join(s.patterns, ", ")))
 }
 
 // send hands a frame over and waits until all that it causes has happened.

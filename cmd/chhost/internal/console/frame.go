@@ -137,6 +137,15 @@ func (in *frame) says() string {
 	return ""
 }
 
+// reason is why an event was refused, or "".
+func (in *frame) reason() phx.Reason {
+	var body struct{ Reason phx.Reason }
+	if in.status != phx.StatusError || json.Unmarshal(in.payload.Data(), &body) != nil {
+		return ""
+	}
+	return body.Reason
+}
+
 // text is how the inbox shows the frame.
 func (in *frame) text() string {
 	text := string(in.kind) + ": message{"

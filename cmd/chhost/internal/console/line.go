@@ -68,13 +68,14 @@ func (in *line) take(p param, rest string) (string, error) {
 		in.payload, err = message(rest)
 		return "", err
 	}
+	quoted := strings.HasPrefix(rest, `"`) // so "" is a name, if not a good one
 	word, rest, err := cutWord(rest)
 	switch {
 	case err != nil:
 		return "", err
 	case word == "" && p == paramCommand:
 		return "", nil // help of everything
-	case word == "":
+	case word == "" && !quoted:
 		return "", fmt.Errorf("%s needs %s", in.command.path, in.command.usage())
 	}
 	switch p {
@@ -134,13 +135,23 @@ func message(text string) (phx.Payload, error) {
 	case strings.HasPrefix(text, "%{"):
 		return p, errors.New(`the message must be a map in JSON: {"say":"hi"} for Elixir's %{say: "hi"}`)
 	}
-	return p, fmt.Errorf("the message must be a map in JSON, and %s is %s", excerpt(text), strings.TrimPrefix(err.Error(), "phx: "))
+	why, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "phx: "), ";") // its advice is for programs
+	return p, fmt.Errorf("the message must be a map in JSON, such as {\"say\":\"hi\"}, and %s is none: %s", excerpt(text), why)
 }
 
 // unknown says which command was meant.
 func unknown(name string) error {
 	text := "there is no command " + excerpt(name)
-	if near := abi.Nearest(name, commandNames()); near != "" {
+	near := abi.Nearest(name, commandNames())
+	switch name { // what other prompts have
+	case "exit", "q", ":q", "\\q":
+		near = "quit"
+	case "h", "?", "\\h":
+		near = "help"
+	case "r":
+		near = "reload"
+	}
+	if near != "" {
 		text += fmt.Sprintf(": did you mean %q?", near)
 	}
 	return errors.New(text + " (help lists them)")

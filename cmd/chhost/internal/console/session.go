@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type session struct {
 	topic         string            // in hand
 	channel       string            // the last handler that was seen there
 	subscriptions map[string]func() // by topic; ends one
+	patterns      []string          // of the routes
 	seen          seen
 	lines, failed int
 }
@@ -44,6 +46,7 @@ type session struct {
 func newSession(h *host.Host, cfg Config) *session {
 	s := &session{host: h, plugins: cfg.Plugins, out: cfg.Out, subscriptions: make(map[string]func())}
 	for _, r := range cfg.Routes {
+		s.patterns = append(s.patterns, r.Pattern)
 		if prefix, ok := strings.CutSuffix(r.Pattern, "*"); ok && prefix != "" {
 			s.seen.prefixes = append(s.seen.prefixes, prefix)
 		} else if !ok {
@@ -260,6 +263,9 @@ func (s *session) authorize(ctx context.Context, out io.Writer, in line) error {
 		v, err := s.at(ctx, in.topic)
 		if err == nil {
 			writeTuple(out, "error", shown(refused.Reason.Payload(0)), v.String())
+			if refused.Reason == phx.ReasonUnmatchedTopic {
+				s.noRoute(out, in.topic)
+			}
 		}
 		return err
 	}
@@ -299,7 +305,7 @@ func (s *session) reload(ctx context.Context, out io.Writer, in line) error {
 	next.Module = module
 	d, err := s.host.Deploy(ctx, p.Plugin, &next)
 	if err != nil {
-		return err
+		return fmt.Errorf("the served version stays: %w", err)
 	}
 	p.Plugin = &next
 	s.settle(ctx)
@@ -318,7 +324,7 @@ func (s *session) plugin(name string) (*Plugin, error) {
 		p := &s.plugins[i]
 		names = append(names, p.Name)
 		switch {
-		case p.Path == name:
+		case p.Path == filepath.Clean(name):
 			return p, nil
 		case p.Name != name:
 		case found != nil:
