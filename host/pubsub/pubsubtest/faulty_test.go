@@ -62,6 +62,9 @@ func deliveryFaults() []fault {
 				}
 				return t, b
 			})},
+		// The link is up, and what it carries goes astray: that has to be told apart.
+		{name: "drops namespaces", caught: map[string]string{sameBytes: `Publish returned <nil> at last, and a node that misses it was delivered {"" "probe"}`},
+			adapter: altering(func(t topic, b broadcast) (topic, broadcast) { return topic{Name: t.Name}, b })},
 		{name: "cuts events", caught: map[string]string{sameBytes: "arrived as"},
 			adapter: altering(func(t topic, b broadcast) (topic, broadcast) {
 				return t, with(b, b.Hops(), b.Event()[:min(64, len(b.Event()))], b.Payload())
@@ -305,6 +308,10 @@ func runFaults() []fault {
 				err := sound.Run(ctx, deliver)
 				<-life.Done()
 				return err
+			})},
+		{name: "gives up", caught: map[string]string{sameBytes: "Run returned no route before its context was done"},
+			adapter: running(func(life, ctx context.Context, sound pubsub.Adapter, deliver deliverFunc) error {
+				return errors.New("no route")
 			})},
 		{name: "runs again", caught: map[string]string{"Run runs once": "want ErrRan"},
 			adapter: running(func(_, ctx context.Context, sound pubsub.Adapter, deliver deliverFunc) error {

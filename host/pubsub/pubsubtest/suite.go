@@ -21,6 +21,7 @@ type suite struct {
 	link     Link
 	patience time.Duration
 	probes   int // rounds of connect so far
+	nodes    []*node
 }
 
 // run tests one contract on a link of its own, and that nothing of it is left.
@@ -39,9 +40,20 @@ func (c contract) run(t testing.TB, new func(t testing.TB) Link, patience time.D
 // eventually waits until cond is true.
 func (s *suite) eventually(what string, cond func() bool) {
 	s.Helper()
+	s.eventuallyOr(func() string { return what }, cond)
+}
+
+// eventuallyOr is eventually for what can only be told when it did not come.
+func (s *suite) eventuallyOr(what func() string, cond func() bool) {
+	s.Helper()
 	for end := time.Now().Add(s.patience); !cond(); time.Sleep(200 * time.Microsecond) {
+		for _, n := range s.nodes {
+			if n.gaveUp() {
+				s.Fatalf("waited for: %s; and then the Run of a node returned %v", what(), n.err)
+			}
+		}
 		if time.Now().After(end) {
-			s.Fatalf("waited %v in vain for: %s", s.patience, what)
+			s.Fatalf("waited %v in vain for: %s", s.patience, what())
 		}
 	}
 }
@@ -83,7 +95,8 @@ type node struct {
 	pubsub  *pubsub.PubSub // of nodes that have one
 	cancel  context.CancelFunc
 	ended   chan struct{}
-	err     error // of Run; to be read after ended
+	err     error // of Run; to be read after ended, as is early
+	early   bool  // Run ended before its context
 
 	mu       sync.Mutex
 	arrivals []arrival
@@ -123,8 +136,20 @@ func (n *node) start(run func(context.Context) error) {
 	go func() {
 		defer close(n.ended)
 		n.err = run(ctx)
+		n.early = ctx.Err() == nil
 	}()
+	n.s.nodes = append(n.s.nodes, n)
 	n.s.Cleanup(n.end)
+}
+
+// gaveUp tells whether Run has ended before its context.
+func (n *node) gaveUp() bool {
+	select {
+	case <-n.ended:
+		return n.early
+	default:
+		return false
+	}
 }
 
 // end ends the node's Run, which has to return nil in time.
@@ -136,7 +161,10 @@ func (n *node) end() {
 	defer timer.Stop()
 	select {
 	case <-n.ended:
-		if n.err != nil {
+		switch {
+		case n.early:
+			n.s.Errorf("Run returned %v before its context was done; it has to keep the link until then, and to try again by itself", n.err)
+		case n.err != nil:
 			n.s.Errorf("Run returned %v after its context was done, want nil", n.err)
 		}
 	case <-timer.C:
@@ -235,6 +263,16 @@ func (n *node) heard(t pubsub.Topic, event string) bool {
 	return false
 }
 
+// last is what was delivered last.
+func (n *node) last() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.arrivals) == 0 {
+		return "nothing"
+	}
+	return n.arrivals[len(n.arrivals)-1].String() + " last"
+}
+
 // try calls Publish, which must not block.
 func (n *node) try(t pubsub.Topic, b *phx.Broadcast) (err error) {
 	n.s.Helper()
@@ -285,12 +323,18 @@ func (s *suite) connect(nodes ...*node) {
 	topic := pubsub.Topic{Namespace: "suite", Name: "probe"}
 	for i, from := range nodes {
 		event := fmt.Sprintf("round %d from %d", s.probes, i)
-		s.eventually("a broadcast to reach every node, over a link that is up", func() bool {
-			err := from.try(topic, phx.NewBroadcast(topic.Name, event, phx.Payload{}))
+		var err error // of the last Publish
+		missed := func(to *node) bool { return to != from && !to.heard(topic, event) }
+		s.eventuallyOr(func() string {
+			to := nodes[slices.IndexFunc(nodes, missed)]
+			return fmt.Sprintf("a broadcast to reach every node, over a link that is up; it was %q to %q, Publish returned %v at last, and a node that misses it was delivered %s",
+				event, topic, err, to.last())
+		}, func() bool {
+			err = from.try(topic, phx.NewBroadcast(topic.Name, event, phx.Payload{}))
 			if err != nil && !errors.Is(err, pubsub.ErrDown) && !errors.Is(err, pubsub.ErrFull) {
 				s.Fatalf("Publish returned %v, want nil, or ErrDown while there is no link", err)
 			}
-			return !slices.ContainsFunc(nodes, func(to *node) bool { return to != from && !to.heard(topic, event) })
+			return !slices.ContainsFunc(nodes, missed)
 		})
 	}
 }
