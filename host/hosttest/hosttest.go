@@ -31,7 +31,8 @@ type Server struct {
 
 // Start runs a host on a free port of 127.0.0.1 until the test ends, and fails
 // the test if it does not end cleanly. A logger that is not set logs to the
-// test; compiled plugins are kept between runs, see [CacheDir].
+// test; compiled plugins are kept between runs, see [CacheDir], where the test is
+// one of the repository's.
 func Start(t testing.TB, cfg host.Config) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +41,7 @@ func Start(t testing.TB, cfg host.Config) *Server {
 	}
 	cfg.Listener = l
 	if cfg.CacheDir == "" {
-		cfg.CacheDir = CacheDir(t, "compiled")
+		cfg.CacheDir = compiled(t)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -114,7 +115,7 @@ func Guest(t testing.TB, dir string) []byte {
 // must not leave one that is joined with it.
 func Plugin(t testing.TB, name string, module []byte) *wasm.Plugin {
 	t.Helper()
-	e, err := wasm.NewEngine(wasm.Config{CacheDir: CacheDir(t, "compiled")})
+	e, err := wasm.NewEngine(wasm.Config{CacheDir: compiled(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +129,16 @@ func Plugin(t testing.TB, name string, module []byte) *wasm.Plugin {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// compiled is where compiled plugins are kept; nowhere for the tests of others, who
+// import this package.
+func compiled(t testing.TB) string {
+	t.Helper()
+	if root(t) == "" {
+		return ""
+	}
+	return CacheDir(t, "compiled")
 }
 
 // CacheDir is a directory below the repository's ignored .cache.
@@ -144,6 +155,16 @@ func CacheDir(t testing.TB, name string) string {
 // house_test.go.
 func Root(t testing.TB) string {
 	t.Helper()
+	dir := root(t)
+	if dir == "" {
+		t.Fatal("this test does not run within the repository: no house_test.go above it")
+	}
+	return dir
+}
+
+// root is Root, or "" outside of the repository.
+func root(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +175,7 @@ func Root(t testing.TB) string {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("this test does not run within the repository: no house_test.go above it")
+			return ""
 		}
 		dir = parent
 	}
