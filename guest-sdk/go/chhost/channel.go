@@ -204,7 +204,7 @@ func (c *channel) handleIn(ev *event) int32 {
 	}
 	s := c.begin(callbackHandleIn, ev)
 	s.read(ev)
-	result := c.in.HandleIn(s, s.name, Payload{&s.payload})
+	result := c.in.HandleIn(s, s.name, Payload{s.payload})
 	s.end()
 	if result == nil {
 		returnedNil("HandleIn")
@@ -218,7 +218,7 @@ func (c *channel) handleOut(ev *event) int32 {
 	}
 	s := c.begin(callbackHandleOut, ev)
 	s.read(ev)
-	result := c.out.HandleOut(s, s.name, Payload{&s.payload})
+	result := c.out.HandleOut(s, s.name, Payload{s.payload})
 	s.end()
 	if result == nil {
 		returnedNil("HandleOut")

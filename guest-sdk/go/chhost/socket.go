@@ -8,8 +8,9 @@ type Socket struct {
 	callback uint32 // its bit
 	topic    string
 	name     string
-	payload  content
+	payload  *content // &short, if it is short
 	assigns  *content
+	short    content
 	have     uint8 // which of the fields above were copied already
 	answered bool
 }
@@ -22,8 +23,9 @@ const (
 	haveAssigns
 )
 
-// end takes the event away.
-func (s *Socket) end() { s.ev = nil }
+// end takes the event away, and what a Socket that is made together with this one
+// must not keep alive: somebody may keep that one, or its payload.
+func (s *Socket) end() { s.ev, s.payload, s.assigns = nil, nil, nil }
 
 // event returns the event while there is one. The method's name is for the
 // panic.
@@ -63,17 +65,27 @@ func (s *Socket) Event() string {
 func (s *Socket) Payload() Payload {
 	ev := s.event("Payload")
 	if s.have&havePayload == 0 {
-		s.payload = content{data: ev.payload.copy(), binary: ev.flags&flagBinary != 0}
-		s.have |= havePayload
+		s.readPayload(ev)
 	}
-	return Payload{&s.payload}
+	return Payload{s.payload}
 }
 
 // read copies what Event and Payload return.
 func (s *Socket) read(ev *event) {
 	s.name = ev.name.name()
+	s.have = haveEvent
+	s.readPayload(ev)
+}
+
+// readPayload copies what Payload returns. A payload that is long has memory of its
+// own, so that who keeps it, or another one, keeps nothing else that is long.
+func (s *Socket) readPayload(ev *event) {
+	s.payload = &s.short
+	if ev.payload.len > maxShort {
+		s.payload = new(content)
+	}
 	s.payload.data, s.payload.binary = ev.payload.copy(), ev.flags&flagBinary != 0
-	s.have = haveEvent | havePayload
+	s.have |= havePayload
 }
 
 // Assigns returns the channel's state: what [Socket.Assign] was last given,
