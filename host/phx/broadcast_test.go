@@ -5,44 +5,54 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chhost/chhost/host/phx"
 )
 
-// However many subscribers ask at once, one kind of connection gets one frame.
-func TestBroadcastIsEncodedOnce(t *testing.T) {
-	sealed := 0 // guarded by the broadcast, as Framing promises
+// However many subscribers ask at once, on one kind of connection all have the same
+// frame. Those that are the first at the same moment may each encode it; whoever asks
+// after one of them has it does not. A broadcast to thousands is walked by as many
+// goroutines as there are cores, so that is all it can come to.
+func TestSubscribersShareFrames(t *testing.T) {
+	var sealed atomic.Int32
 	framed := &phx.Encoder{Serializer: phx.V2(), Framing: phx.Framing{Room: 2, Seal: func(buf []byte, binary bool) []byte {
-		sealed++
+		sealed.Add(1)
 		copy(buf, "H:")
 		return buf
 	}}}
 	plain := &phx.Encoder{Serializer: phx.V1()}
-	b := phx.NewBroadcast("t", "e", object(t, `{"n":1}`))
-	if b.Topic() != "t" || b.Event() != "e" || string(b.Payload().Data()) != `{"n":1}` {
-		t.Errorf("a broadcast of %q %q %q", b.Topic(), b.Event(), b.Payload().Data())
-	}
-	frames := make([][]byte, 16)
-	var all sync.WaitGroup
-	for i := range frames {
-		all.Go(func() {
-			e := framed
-			if i%2 == 1 {
-				e = plain
-			}
-			frames[i], _ = e.Broadcast(b)
-		})
-	}
-	all.Wait()
-	if sealed != 1 {
-		t.Errorf("sealed %d times", sealed)
-	}
-	for i, want := range []string{`H:[null,null,"t","e",{"n":1}]`, `{"topic":"t","event":"e","payload":{"n":1},"ref":null}`} {
-		for ; i < len(frames); i += 2 {
-			if string(frames[i]) != want || &frames[i][0] != &frames[i%2][0] {
-				t.Errorf("frame %d: %q, want the shared %q", i, frames[i], want)
+	payload := object(t, `{"n":1}`)
+	for range 500 { // rounds: who is the first is decided within nanoseconds
+		sealed.Store(0)
+		b := phx.NewBroadcast("t", "e", payload)
+		if b.Topic() != "t" || b.Event() != "e" || string(b.Payload().Data()) != `{"n":1}` {
+			t.Fatalf("a broadcast of %q %q %q", b.Topic(), b.Event(), b.Payload().Data())
+		}
+		const askers = 8 // of each encoder
+		frames := make([][]byte, 2*askers)
+		var all sync.WaitGroup
+		for i := range frames {
+			all.Go(func() {
+				e := framed
+				if i%2 == 1 {
+					e = plain
+				}
+				frames[i], _ = e.Broadcast(b)
+			})
+		}
+		all.Wait()
+		first := sealed.Load()
+		late, _ := framed.Broadcast(b)
+		if first < 1 || first > askers || sealed.Load() != first || &late[0] != &frames[0][0] {
+			t.Fatalf("sealed %d times for %d at once, then %d times", first, askers, sealed.Load())
+		}
+		for i, frame := range frames {
+			want := []string{`H:[null,null,"t","e",{"n":1}]`, `{"topic":"t","event":"e","payload":{"n":1},"ref":null}`}[i%2]
+			if string(frame) != want || &frame[0] != &frames[i%2][0] {
+				t.Fatalf("frame %d: %q, want the shared %q", i, frame, want)
 			}
 		}
 	}
