@@ -72,10 +72,14 @@ func (t *tank) fill(fuel int64) {
 func (t *tank) left() int64 { return t.reserve + int64(t.global.Get()) - t.owed }
 
 // budget is how much fuel a phase has. Whatever happens once for each instance or
-// membership has more than what happens for each event.
-func (l *Limits) budget(phase abi.Phase) int64 {
-	switch phase {
-	case abi.PhaseSetup, abi.PhaseInit, abi.PhaseJoin, abi.PhaseConnect:
+// membership has more than what happens for each event, which can make a guest that
+// has started look for more room.
+func (i *instance) budget(phase abi.Phase) int64 {
+	l := &i.plugin.limits
+	switch {
+	case phase == abi.PhaseSetup && i.region != 0:
+		return l.Fuel
+	case phase == abi.PhaseSetup, phase == abi.PhaseInit, phase == abi.PhaseJoin, phase == abi.PhaseConnect:
 		return l.JoinFuel
 	}
 	return l.Fuel
@@ -120,7 +124,7 @@ func (i *instance) refuel() {
 
 func (i *instance) outOfFuel() *LimitError {
 	phase := i.current.phase
-	detail := fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", i.plugin.limits.budget(phase))
+	detail := fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", i.budget(phase))
 	return &LimitError{Phase: phase, Limit: "out_of_fuel", Detail: detail}
 }
 

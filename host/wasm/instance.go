@@ -287,7 +287,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	if ctx.Err() != nil {
 		return ended(ctx, phase)
 	}
-	i.tank.fill(i.plugin.limits.budget(phase))
+	i.tank.fill(i.budget(phase))
 	i.context = callContext{Context: ctx, inst: i}
 	err := f.CallWithStack(&i.context, i.stack[:])
 	i.context.Context = nil
