@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -50,8 +51,8 @@ func TestBrokenGuests(t *testing.T) {
 	t.Run("all", func(t *testing.T) { // so that the engine outlives the parallel tests
 		for _, name := range fixtures(t, "broken") {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel() // one of them takes the time of a callback
-				p := compile(t, e, name, Limits{})
+				t.Parallel()                                                // one of them takes the time of a callback
+				p := compile(t, e, name, Limits{callbackTime: time.Minute}) // fuel lasts long on a busy machine
 				failed := false
 				for _, phase := range abi.Phases() {
 					for _, want := range comments(t, name, phase.String()+": ") {
