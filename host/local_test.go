@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -275,4 +277,24 @@ func TestReceiverThatPanics(t *testing.T) {
 	if n := log.Count("the receiver's bug"); n != 1 || log.Count("BUG") != 0 {
 		t.Errorf("%d lines, want 1:\n%s", n, &log)
 	}
+}
+
+// TestClosedLocalsAreForgotten guards that a host which opens and closes many keeps
+// none of them.
+func TestClosedLocalsAreForgotten(t *testing.T) {
+	s := hosttest.Start(t, host.Config{RoutesOptional: true})
+	var freed atomic.Bool
+	func() {
+		var in inbox
+		runtime.AddCleanup(&in, func(int) { freed.Store(true) }, 0)
+		l, err := s.Local(in.receive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}()
+	channeltest.Eventually(t, "the end of what the socket held", func() bool {
+		runtime.GC()
+		return freed.Load()
+	})
 }

@@ -1,7 +1,6 @@
 package channel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -222,15 +221,8 @@ func (c *Channel) in(msg *phx.Message) {
 	m := &c.member
 	msg.JoinRef = m.joinRef // a client may leave it out, a reply does not
 	traits := m.traits()
-	switch {
-	case phx.ReservedEvent(msg.Event):
-		c.refuse(msg, &Refusal{Reason: phx.ReasonReservedEvent})
-		return
-	case !traits.has(CallbackHandleIn):
-		c.refuse(msg, &Refusal{Reason: phx.ReasonUnhandledEvent})
-		return
-	case msg.Payload.IsBinary() && !traits.AcceptBinary:
-		c.refuse(msg, &Refusal{Reason: phx.ReasonBinaryNotAccepted})
+	if why := traits.refuses(msg); why != "" {
+		c.refuse(msg, &Refusal{Reason: why})
 		return
 	}
 	ev := c.event(m)
@@ -263,6 +255,19 @@ func (c *Channel) in(msg *phx.Message) {
 		}
 	})
 	c.stopIf(res)
+}
+
+// refuses tells why an event does not come to the handler, or "".
+func (t *Traits) refuses(msg *phx.Message) phx.Reason {
+	switch {
+	case phx.ReservedEvent(msg.Event):
+		return phx.ReasonReservedEvent
+	case !t.has(CallbackHandleIn):
+		return phx.ReasonUnhandledEvent
+	case msg.Payload.IsBinary() && !t.AcceptBinary:
+		return phx.ReasonBinaryNotAccepted
+	}
+	return ""
 }
 
 // left answers a phx_leave.
@@ -406,52 +411,6 @@ func (c *Channel) detach() membership {
 	}
 	return m
 }
-
-// call enters the membership's handler and checks what it returned.
-func (c *Channel) call(m *membership, cb Callbacks, ev *Event) (Result, error) {
-	res, err := enter(c.env.ctx, m.handler(), cb, ev)
-	if err == nil {
-		err = m.checkKept(res.Do)
-	}
-	return res, err
-}
-
-// enter calls a handler and checks what it returned.
-func enter(ctx context.Context, h Handler, cb Callbacks, ev *Event) (res Result, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &PanicError{Value: r, Stack: debug.Stack()}
-		}
-	}()
-	switch cb {
-	case CallbackJoin:
-		res, err = h.Join(ctx, ev)
-	case CallbackLeave:
-		res, err = h.Leave(ctx, ev)
-	case CallbackHandleIn:
-		res, err = h.HandleIn(ctx, ev)
-	case CallbackHandleOut:
-		res, err = h.HandleOut(ctx, ev)
-	case CallbackHandleInfo:
-		res, err = h.HandleInfo(ctx, ev)
-	case CallbackUpgrade:
-		res, err = h.(Upgrader).Upgrade(ctx, ev)
-	case CallbackConnect:
-		res, err = h.(Connector).Connect(ctx, ev)
-	}
-	if err == nil {
-		err = res.check(cb, ev)
-	}
-	return res, err
-}
-
-// PanicError is how a native handler's panic is reported.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("channel: handler panicked: %v", e.Value) }
 
 func (c *Channel) reply(joinRef, ref phx.Ref, status phx.Status, payload phx.Payload) {
 	if ref == "" {
