@@ -35,6 +35,7 @@ import (
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/transport/longpoll"
 	"github.com/chhost/chhost/host/transport/websocket"
 	"github.com/chhost/chhost/host/wasm"
 )
@@ -47,8 +48,8 @@ type Config struct {
 	Addr string
 	// Listener is used instead of Addr if it is not nil. Run closes it.
 	Listener net.Listener
-	// Mount is the path of the socket; clients connect to Mount + "/websocket".
-	// Default "/socket".
+	// Mount is the path of the socket; clients connect to Mount + "/websocket", or
+	// poll Mount + "/longpoll". Default "/socket".
 	Mount string
 	// Routes send topics to channels. The first match wins.
 	Routes []Route
@@ -79,8 +80,12 @@ type Config struct {
 	// MaxFrame is the size in bytes of the largest message that a client may
 	// send. Default 256 KiB.
 	MaxFrame int64
-	// IdleTimeout ends a connection on which nothing arrives. Default 60 s.
+	// IdleTimeout ends a WebSocket on which nothing arrives. Default 60 s.
 	IdleTimeout time.Duration
+	// LongPollWindow is how long a poll waits for something to send, see
+	// [longpoll.Config]. A server that Host is served within must allow responses to
+	// take longer. Default 10 s.
+	LongPollWindow time.Duration
 	// Grace is how long the shutdown may take that the end of Run's context
 	// starts. Default 30 s.
 	Grace time.Duration
@@ -133,8 +138,9 @@ type Host struct {
 	engine *wasm.Engine
 	pubsub *pubsub.PubSub
 	tenant *tenant.Tenant
-	ws     *websocket.Transport
 	mux    http.Handler
+	// transports take the connections, each below Mount.
+	transports []socket.Transport
 
 	locals locals // closed by the drain
 
@@ -219,15 +225,25 @@ func (h *Host) build() error {
 	if err := errors.Join(faults, err); err != nil {
 		return err // all that is wrong, with the modules and with the patterns
 	}
-	h.ws = websocket.New(websocket.Config{
+	ws := websocket.New(websocket.Config{
 		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, "websocket") },
 		CheckOrigin: h.cfg.CheckOrigin,
 		MaxFrame:    h.cfg.MaxFrame,
 		IdleTimeout: h.cfg.IdleTimeout,
 		Logger:      h.log,
 	})
+	poll := longpoll.New(longpoll.Config{
+		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, "longpoll") },
+		CheckOrigin: h.cfg.CheckOrigin,
+		MaxFrame:    h.cfg.MaxFrame,
+		Window:      h.cfg.LongPollWindow,
+		Logger:      h.log,
+	})
+	h.transports = []socket.Transport{ws, poll}
 	mux := http.NewServeMux()
-	mux.Handle(strings.TrimSuffix(h.cfg.Mount, "/")+"/websocket", h.ws)
+	mount := strings.TrimSuffix(h.cfg.Mount, "/")
+	mux.Handle(mount+"/websocket", ws)
+	mux.Handle(mount+"/longpoll", poll)
 	if h.cfg.Fallback != nil {
 		mux.Handle("/", h.cfg.Fallback)
 	}
@@ -329,7 +345,9 @@ func (h *Host) Run(ctx context.Context) error {
 	loops, endLoops := context.WithCancel(context.Background())
 	defer endLoops()
 	var running sync.WaitGroup
-	running.Go(func() { _ = h.ws.Run(loops) })
+	for _, t := range h.transports {
+		running.Go(func() { _ = t.Run(loops) })
+	}
 	running.Go(func() { h.engine.Run(loops) })
 	running.Go(func() {
 		if err := h.pubsub.Run(loops); err != nil {
@@ -360,7 +378,13 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 	pages := make(chan error, 1)
 	go func() { pages <- server.Shutdown(grace) }()
 	h.closeLocals()
-	err := errors.Join(h.ws.Shutdown(grace), h.tenant.Wait(grace))
+	ended := make([]error, len(h.transports))
+	var ending sync.WaitGroup
+	for i, t := range h.transports {
+		ending.Go(func() { ended[i] = t.Shutdown(grace) })
+	}
+	ending.Wait()
+	err := errors.Join(errors.Join(ended...), h.tenant.Wait(grace))
 	if slow := <-pages; slow != nil {
 		err = errors.Join(err, slow, server.Close())
 	}

@@ -1,0 +1,71 @@
+package longpoll
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// cors writes the headers that every response has, and tells whether the request's
+// origin may be served.
+func (t *Transport) cors(h http.Header, r *http.Request) (allowed bool) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff") // a guest may have written what is in it
+	allowed = t.cfg.CheckOrigin(r)
+	if !t.exact {
+		h.Set("Access-Control-Allow-Origin", "*")
+	} else {
+		h.Add("Vary", "Origin")
+		origin := r.Header.Get("Origin")
+		if !allowed || origin == "" {
+			return allowed
+		}
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
+	if r.Method == http.MethodOptions {
+		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, X-Phoenix-AuthToken, "+tokenHeader)
+		h.Set("Access-Control-Max-Age", "3600")
+	}
+	return allowed
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// answer writes a short response, which net/http sends when the handler returns.
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body)) // a client that has gone needs no answer
+}
+
+// pieceSize is how much is written under one deadline.
+const pieceSize = 64 << 10
+
+// send writes a response and tells whether all of it went out while the request
+// was alive. It ends early when the transport is cut off.
+func (t *Transport) send(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	// Where the response knows no deadlines, the server has to have its own.
+	rc := http.NewResponseController(w)
+	stop := context.AfterFunc(t.cut, func() { _ = rc.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for len(body) > 0 {
+		_ = rc.SetWriteDeadline(time.Now().Add(t.cfg.WriteTimeout))
+		if t.cut.Err() != nil {
+			return false
+		}
+		n := min(len(body), pieceSize)
+		if _, err := w.Write(body[:n]); err != nil {
+			return false
+		}
+		body = body[n:]
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return false
+	}
+	return r.Context().Err() == nil
+}
