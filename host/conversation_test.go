@@ -52,8 +52,11 @@ func kinds(t *testing.T, file *conversation.File) []string {
 // guestC is where the plugin is in C, if it is.
 func guestC(name string) string { return "testdata/plugins/" + name + "-c" }
 
+// transports are those of every dialogue.
+func transports() []string { return []string{"websocket", "longpoll"} }
+
 // TestConversations runs every golden dialogue through every version of the
-// protocol, against the native handler and against the plugins. Each dialogue has
+// protocol and every transport, against the native handler and against the plugins. Each dialogue has
 // a host of its own, so none can disturb another, and each host must end cleanly.
 // A plugin is compiled once for all of them, which takes most of the time.
 func TestConversations(t *testing.T) {
@@ -76,23 +79,29 @@ func TestConversations(t *testing.T) {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				cfg := hostConfig(t, file, kind)
 				for _, version := range conversation.Versions() {
-					for _, d := range file.Dialogues {
-						if !d.In(version) {
-							continue
-						}
-						t.Run(version+"/"+d.Title, func(t *testing.T) {
-							cfg, clock := cfg, file.Clock()
-							cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
-							target := serve(t, cfg, file.Nodes)
-							target.Clock = clock
-							if err := d.Run(t.Context(), target, version); err != nil {
-								t.Errorf("%s: %v", path, err)
-							}
-						})
+					for _, transport := range transports() {
+						t.Run(version+"/"+transport, func(t *testing.T) { runDialogues(t, cfg, file, version, transport) })
 					}
 				}
 			})
 		}
+	}
+}
+
+func runDialogues(t *testing.T, cfg host.Config, file *conversation.File, version, transport string) {
+	for _, d := range file.Dialogues {
+		if !d.In(version) {
+			continue
+		}
+		t.Run(d.Title, func(t *testing.T) {
+			cfg, clock := cfg, file.Clock()
+			cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
+			target := serve(t, cfg, file.Nodes)
+			target.LongPoll, target.Clock = transport == "longpoll", clock
+			if err := d.Run(t.Context(), target, version); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

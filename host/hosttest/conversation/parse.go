@@ -55,6 +55,8 @@
 // with its quotes, for what a line cannot hold or show: "[\"1\",null,\"\xff\"". In
 // frames and raw lines %{TEXT*N} stands for TEXT N times; a line may grow to 2 MiB.
 //
+// Over long-polling, which carries no bytes to a client, v2b< lines are passed over.
+//
 // Time passes at lines "at" only, which go forward: timers of the server that are
 // due by then run, one after the other, each when what the clients had sent
 // before, and what the timers before it have caused, is done. Whoever runs a

@@ -45,7 +45,7 @@ const (
 // Client is a connection that speaks the protocol. All methods may be called
 // from several goroutines at once.
 type Client struct {
-	wire     *wire
+	wire     carrier
 	codec    codec
 	queue    int
 	overflow Overflow
@@ -83,7 +83,7 @@ func Connect(ctx context.Context, url string, o ClientOptions) (*Client, error) 
 	if err != nil {
 		return nil, fmt.Errorf("phxclient: version %q: %w", vsn, err)
 	}
-	w, err := dialWire(ctx, url, &o.Options)
+	w, err := open(ctx, url, &o.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,10 @@ type Options struct {
 	// Header is added to the request, for example Origin, or
 	// Sec-WebSocket-Protocol for an auth token.
 	Header http.Header
+	// LongPoll polls over HTTP in place of a WebSocket. A caller that does not receive
+	// does not poll either, and after about 15 s its session ends. A poll that fails is
+	// repeated once, so that what was lost is sent again by a server that does so.
+	LongPoll bool
 	// MaxFrame is the longest message that is accepted, in bytes. 0 is 1 MiB. A
 	// longer one ends the connection.
 	MaxFrame int64
@@ -49,7 +53,7 @@ func (o *Options) version() string {
 // Conn is a connection that carries frames and does not look into them. All
 // methods may be called from several goroutines at once.
 type Conn struct {
-	wire    *wire
+	wire    carrier
 	frames  chan phx.Frame
 	once    sync.Once     // for the first of Close and Abort
 	closing chan struct{} // closed by it; frames are discarded from then on
@@ -64,7 +68,7 @@ type Conn struct {
 // ctx bounds connecting, not the connection. The error is a [*HandshakeError]
 // when the server refuses.
 func Dial(ctx context.Context, url string, o Options) (*Conn, error) {
-	w, err := dialWire(ctx, url, &o)
+	w, err := open(ctx, url, &o)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,40 @@ const (
 	closeWait = 3 * time.Second
 )
 
+// carrier is what a Conn and a Client are made on: a WebSocket or a session of
+// long-polling. One goroutine may read, any number may do the rest.
+type carrier interface {
+	// read waits for the next frame. The error is a [*CloseError]; no read may
+	// follow it.
+	read() (phx.Frame, error)
+	// write sends f as it is. If ctx ends meanwhile, the connection is cut.
+	write(ctx context.Context, f phx.Frame) error
+	// shut begins to close: whoever reads will see the end within closeWait.
+	shut(code int)
+	// endReading gives the reader closeWait to come to an end.
+	endReading()
+	// sendClose tells the server that the connection ends.
+	sendClose(code int) error
+	// cut ends the connection without another word, and with it all reads and
+	// writes.
+	cut()
+}
+
+func open(ctx context.Context, rawURL string, o *Options) (carrier, error) {
+	if o.LongPoll {
+		p, err := dialPoller(ctx, rawURL, o)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	w, err := dialWire(ctx, rawURL, o)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
 // wire is a WebSocket connection without goroutines: one goroutine may read,
 // any number may write.
 type wire struct {
@@ -83,21 +117,31 @@ func dialWire(ctx context.Context, rawURL string, o *Options) (*wire, error) {
 	return &wire{ws: ws, writing: make(chan struct{}, 1)}, nil
 }
 
-// address is the URL of the WebSocket that rawURL and o ask for.
+// address is the URL of the WebSocket that rawURL and o ask for, or of the
+// sessions of long-polling.
 func address(rawURL string, o *Options) (string, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return "", fmt.Errorf("phxclient: %q is not the URL of a socket; write it like ws://localhost:4000/socket (%w)", rawURL, err)
 	}
+	scheme, path, other := "ws", "/websocket", "/longpoll"
+	if o.LongPoll {
+		scheme, path, other = "http", other, path
+	}
 	switch u.Scheme {
-	case "ws", "wss":
-	case "http", "https":
-		u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
+	case "ws", "http":
+		u.Scheme = scheme
+	case "wss", "https":
+		u.Scheme = scheme + "s"
 	default:
 		return "", fmt.Errorf("phxclient: %q is not the URL of a socket; write it like ws://localhost:4000/socket", rawURL)
 	}
-	if path := strings.TrimSuffix(u.Path, "/"); !strings.HasSuffix(path, "/websocket") {
-		u = u.JoinPath("websocket")
+	switch at := strings.TrimSuffix(u.Path, "/"); {
+	case strings.HasSuffix(at, path):
+	case strings.HasSuffix(at, other):
+		u.Path = strings.TrimSuffix(at, other) + path
+	default:
+		u = u.JoinPath(path)
 	}
 	query := u.Query()
 	maps.Copy(query, o.Params)
