@@ -67,6 +67,7 @@ var rooms = []room{
 	{"host/admin", 4, "The operator's HTTP API and pages", "host/registry host/tenant", ""},
 	{"host/transport/longpoll", 4, "Serves sockets over HTTP long-polling", "host/phx host/socket", ""},
 	{"host/transport/websocket", 4, "Serves sockets over WebSocket", "host/phx host/socket", "github.com/gorilla/websocket"},
+	{"host/transport/transporttest", 4, "Holds implementations of [socket.Transport]", "host/channel host/channel/channeltest host/phx host/phx/phxclient host/pubsub host/socket", ""},
 
 	{"host", 5, "The channel host", "host/...", ""},
 
@@ -128,15 +129,17 @@ var goroutines = map[string]start{
 	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
-	"host":                     {7, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the server's shutdown and the transports'; the AfterFunc is Shutdown's deadline, stopped before it returns"},
+	"host":                     {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":            {1, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run"},
-	"host/phx/phxclient":       {6, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake and a write with their context, stopped before they return"},
+	"host/phx/phxclient":       {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
 	"host/internal/crew":       {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
 	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
 	"host/transport/longpoll":  {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
 	"host/transport/websocket": {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
+
+	"host/transport/transporttest": {7, "rig.end waits for Run and Shutdown, each contract for what it has started; where a transport does not end, the test has failed"},
 }
 
 // state lists the package-level variables of host/ and abi/ that are not

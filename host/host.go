@@ -139,6 +139,8 @@ type Host struct {
 	pubsub *pubsub.PubSub
 	tenant *tenant.Tenant
 	mux    http.Handler
+	// draining is mux for what has no connection that could be closed.
+	draining http.Handler
 	// transports take the connections, each below Mount.
 	transports []socket.Transport
 
@@ -160,6 +162,8 @@ type Host struct {
 const (
 	stateNew int32 = iota
 	stateRunning
+	// stateDraining: clients that poll may still come for what waits for them.
+	stateDraining
 	stateStopped
 )
 
@@ -244,10 +248,13 @@ func (h *Host) build() error {
 	mount := strings.TrimSuffix(h.cfg.Mount, "/")
 	mux.Handle(mount+"/websocket", ws)
 	mux.Handle(mount+"/longpoll", poll)
+	draining := http.NewServeMux()
+	draining.Handle(mount+"/longpoll", poll)
+	draining.HandleFunc("/", notRunning)
 	if h.cfg.Fallback != nil {
 		mux.Handle("/", h.cfg.Fallback)
 	}
-	h.mux = mux
+	h.mux, h.draining = mux, draining
 	return nil
 }
 
@@ -307,11 +314,18 @@ func (h *Host) compile(ctx context.Context, p *Plugin, name string, seq int) (*w
 // ServeHTTP serves the socket below Mount, and Fallback elsewhere. Before Run
 // and after its end it answers 503.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.state.Load() != stateRunning {
-		http.Error(w, "the host is not running", http.StatusServiceUnavailable)
-		return
+	switch h.state.Load() {
+	case stateRunning:
+		h.mux.ServeHTTP(w, r)
+	case stateDraining:
+		h.draining.ServeHTTP(w, r)
+	default:
+		notRunning(w, r)
 	}
-	h.mux.ServeHTTP(w, r)
+}
+
+func notRunning(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "the host is not running", http.StatusServiceUnavailable)
 }
 
 // Subscribers is the number of subscriptions of topic on this node: of the
@@ -365,18 +379,18 @@ func (h *Host) Run(ctx context.Context) error {
 	case <-h.stop:
 	case err = <-failed:
 	}
-	h.state.Store(stateStopped)
+	h.state.Store(stateDraining)
 	h.drained = h.drain(grace, server)
+	h.state.Store(stateStopped)
 	endLoops()
 	running.Wait()
 	return errors.Join(err, h.drained, h.engine.Close(context.Background()))
 }
 
-// drain ends what clients have open, and returns when nothing is left of it.
+// drain ends what clients have open, and returns when nothing is left of it. The
+// listener is open until the transports have ended, for clients that poll; new
+// connections are told that the host is not running.
 func (h *Host) drain(grace context.Context, server *http.Server) error {
-	// A page that is still being sent must not keep the sockets open.
-	pages := make(chan error, 1)
-	go func() { pages <- server.Shutdown(grace) }()
 	h.closeLocals()
 	ended := make([]error, len(h.transports))
 	var ending sync.WaitGroup
@@ -385,7 +399,8 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 	}
 	ending.Wait()
 	err := errors.Join(errors.Join(ended...), h.tenant.Wait(grace))
-	if slow := <-pages; slow != nil {
+	// A page that is still being sent has not kept the sockets open.
+	if slow := server.Shutdown(grace); slow != nil {
 		err = errors.Join(err, slow, server.Close())
 	}
 	return err

@@ -100,6 +100,10 @@ type run struct {
 
 func (r *run) abort() {
 	for _, c := range r.clients {
+		if r.target.LongPoll {
+			_ = c.conn.Close(1000) // the server would not see it go, and wait for it when it shuts down
+			continue
+		}
 		c.conn.Abort()
 	}
 }

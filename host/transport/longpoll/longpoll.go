@@ -26,7 +26,7 @@
 //     known.
 //
 // Frames of a client that never polls again are gone with its session, and so are
-// those that a host which shuts down cannot hand to a waiting poll.
+// those that a host which shuts down cannot hand to a poll within a second.
 package longpoll
 
 import (
@@ -36,6 +36,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,6 +109,8 @@ type Transport struct {
 	wheel    [wheelSize][]*session // each session in one place, also for a while after its end
 	closed   bool
 	closing  chan struct{} // closed with it
+	told     chan struct{} // takes one when a poll has ended, without blocking
+	ended    bool          // nothing is let in any more
 }
 
 const (
@@ -144,6 +147,7 @@ func New(cfg Config) *Transport {
 		v2:       &phx.Encoder{Serializer: textOnly{phx.V2()}, Framing: framing()},
 		sessions: make(map[sessionID]*session),
 		closing:  make(chan struct{}),
+		told:     make(chan struct{}, 1),
 	}
 	if t.cfg.CheckOrigin == nil {
 		t.cfg.CheckOrigin = socket.SameOrigin
@@ -183,13 +187,14 @@ func clip(s string) string { return s[:min(len(s), 255)] }
 
 // get is a poll of the session that the token names, or opens one.
 func (t *Transport) get(w http.ResponseWriter, r *http.Request) {
-	if !t.begin() {
+	text, query := requestToken(r)
+	s, number := t.session(text)
+	if !t.begin(s != nil) {
 		t.unavailable(w)
 		return
 	}
 	defer t.running.Done()
-	text, query := requestToken(r)
-	if s, number := t.session(text); s != nil {
+	if s != nil {
 		t.poll(w, r, s, number)
 		return
 	}
@@ -267,17 +272,21 @@ func (t *Transport) delete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.remove(s)
+	t.tell()
 	s.socket.Close(socket.End{}, socket.LeaveClosed)
 	answer(w, http.StatusOK, `{"status":200}`)
 }
 
-func (t *Transport) begin() bool {
+// begin counts a request: while the transport shuts down only those of polls that
+// have a session are let in.
+func (t *Transport) begin(farewell bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closed {
-		t.running.Add(1)
+	if t.ended || t.closed && !farewell {
+		return false
 	}
-	return !t.closed
+	t.running.Add(1)
+	return true
 }
 
 // add takes a new session in, if there is room.
@@ -296,6 +305,14 @@ func (t *Transport) remove(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.sessions, s.id)
+}
+
+// tell lets Shutdown look again who is to be waited for.
+func (t *Transport) tell() {
+	select {
+	case t.told <- struct{}{}:
+	default:
+	}
 }
 
 // session returns the one that a token names and the token's number; nil if there
@@ -367,9 +384,14 @@ func (t *Transport) idle(now int64) (idle []*session) {
 	return idle
 }
 
-// Shutdown refuses new requests, ends the sessions with code 1012 after what can
-// be handed to their waiting polls, and returns when all responses have been
-// written. When ctx ends first, those are cut off, and ctx's error is returned.
+// farewell is how long Shutdown waits for polls of clients that are not polling
+// right now, but have been a moment ago.
+const farewell = time.Second
+
+// Shutdown refuses new sessions, ends the others with code 1012 behind what waits
+// for them, as far as they poll within a second, and returns when all responses
+// have been written. When ctx ends first, those are cut off, and ctx's error is
+// returned.
 func (t *Transport) Shutdown(ctx context.Context) error {
 	t.mu.Lock()
 	if !t.closed {
@@ -381,6 +403,10 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 		s.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
 	}
 	stop := context.AfterFunc(ctx, t.cutOff)
+	t.sayFarewell(ctx)
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
 	t.running.Wait()
 	t.mu.Lock()
 	clear(t.sessions)
@@ -390,4 +416,23 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// sayFarewell returns when every client that polls has been told.
+func (t *Transport) sayFarewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	for t.listening() {
+		select {
+		case <-t.told:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// listening tells whether there is a session that polls, or did so a tick ago.
+func (t *Transport) listening() bool {
+	now := t.tick.Load()
+	return slices.ContainsFunc(t.all(), func(s *session) bool { return s.listens(now) })
 }

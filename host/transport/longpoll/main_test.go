@@ -57,7 +57,12 @@ func bubbleWith(t *testing.T, cfg longpoll.Config, of socket.Config, test func(s
 			cfg.Accept = func(r *http.Request) (socket.Config, error) {
 				s.accepted = append(s.accepted, r.URL.Query())
 				of.Env, of.Logger = s.env, s.log.Logger()
-				of.Route = func(topic string) (channel.Handler, bool) { return h, topic != "nowhere" }
+				of.Route = func(topic string) (channel.Handler, bool) {
+					if topic == "panic" {
+						panic("for a test")
+					}
+					return h, topic != "nowhere"
+				}
 				return of, nil
 			}
 		}

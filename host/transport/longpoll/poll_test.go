@@ -378,31 +378,81 @@ func TestMaxSessions(t *testing.T) {
 	})
 }
 
-// Shutdown answers the polls that wait, ends the others' sessions, and takes no
-// more requests.
+// Shutdown answers the polls that wait, and those that come within a second, behind
+// what waits for them. It takes nothing else.
 func TestShutdown(t *testing.T) {
 	bubble(t, longpoll.Config{}, func(s *server) {
 		waiting, away, replaced := s.join(), s.join(), s.join()
 		poll := s.begin(request(http.MethodGet, waiting, ""))
 		older := s.begin(request(http.MethodGet, replaced, ""))
 		newer := s.begin(request(http.MethodGet, replaced, ""))
-		begin := time.Now()
-		if err := s.Shutdown(s.t.Context()); err != nil || time.Since(begin) != 0 {
-			t.Errorf("Shutdown: %v after %v", err, time.Since(begin))
-		}
-		for _, res := range []response{poll(), newer()} {
+		s.expectTaken(s.post(away, echoFrame))
+		begin, ended := time.Now(), make(chan error, 1)
+		go func() { ended <- s.Shutdown(s.t.Context()) }()
+		gone := func(res response) {
+			s.t.Helper()
 			if res.Status != 410 || res.Code != socket.CloseServiceRestart {
-				t.Errorf("answered %s, want 410 with the code 1012", res.body)
+				s.t.Errorf("answered %s, want 410 with the code 1012", res.body)
 			}
 		}
+		gone(poll())
+		gone(newer())
 		s.expectStatus(older(), 204)
 		s.expectLeft(channel.LeaveShutdown, channel.LeaveShutdown, channel.LeaveShutdown)
-		for _, token := range []string{away, "null"} {
-			if res := s.get(token); res.Status != 500 || res.http != http.StatusServiceUnavailable {
-				t.Errorf("answered %d %s", res.http, res.body)
-			}
-		}
 		s.expectStatus(s.post(away, echoFrame), 410)
+		if res := s.get("null"); res.Status != 500 || res.http != http.StatusServiceUnavailable {
+			s.t.Errorf("answered %d %s", res.http, res.body)
+		}
+		time.Sleep(farewell / 2)
+		gone(s.get(s.expect(s.get(away), echoReply)))
+		if err := <-ended; err != nil || time.Since(begin) != farewell/2 {
+			s.t.Errorf("Shutdown: %v after %v", err, time.Since(begin))
+		}
+	})
+}
+
+const farewell = time.Second
+
+// A client that does not come is waited for if it has polled just now.
+func TestShutdownDoesNotWaitForLong(t *testing.T) {
+	for away, want := range map[time.Duration]time.Duration{0: farewell, 10 * time.Second: 0} {
+		bubble(t, longpoll.Config{}, func(s *server) {
+			token := s.join()
+			time.Sleep(away)
+			begin := time.Now()
+			if err := s.Shutdown(s.t.Context()); err != nil || time.Since(begin) != want {
+				s.t.Errorf("Shutdown: %v after %v, want none after %v", err, time.Since(begin), want)
+			}
+			if res := s.get(token); res.Status != 500 || res.http != http.StatusServiceUnavailable {
+				s.t.Errorf("answered %d %s", res.http, res.body)
+			}
+		})
+	}
+	// Nor for one whose poll was cut.
+	bubble(t, longpoll.Config{}, func(s *server) {
+		ctx, cancel := context.WithCancel(s.t.Context())
+		s.begin(request(http.MethodGet, s.join(), "").WithContext(ctx))
+		cancel()
+		begin := time.Now()
+		if err := s.Shutdown(s.t.Context()); err != nil || time.Since(begin) != 0 {
+			s.t.Errorf("Shutdown: %v after %v", err, time.Since(begin))
+		}
+	})
+}
+
+// A bug of the host costs the session in which it is met.
+func TestPanic(t *testing.T) {
+	bubbleWith(t, longpoll.Config{}, socket.Config{}, func(s *server) {
+		token, other := s.join(), s.join()
+		s.expectStatus(s.post(token, `["1","1","panic","phx_join",{}]`), 410)
+		if res := s.get(token); res.Status != 410 || res.Code != socket.CloseInternalError {
+			s.t.Errorf("answered %s, want the code 1011", res.body)
+		}
+		if s.log.Count("BUG") != 1 {
+			s.t.Errorf("logged:\n%s", s.log.String())
+		}
+		s.expectTaken(s.post(other, heartbeat))
+		s.expect(s.get(other), beatReply)
 	})
 }
 

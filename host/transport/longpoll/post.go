@@ -35,7 +35,7 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, `{"status":400}`)
 		return
 	}
-	if !t.begin() {
+	if !t.begin(false) {
 		answer(w, http.StatusOK, `{"status":410}`)
 		return
 	}
@@ -56,6 +56,12 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request) {
 func (t *Transport) take(ctx context.Context, s *session, frames []phx.Frame) (status, taken int) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Window)
 	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			s.bug(r)
+			status = http.StatusGone
+		}
+	}()
 	select {
 	case s.reading <- struct{}{}:
 		defer func() { <-s.reading }()

@@ -3,6 +3,7 @@ package longpoll
 import (
 	"crypto/rand"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type session struct {
 	mu    sync.Mutex
 	poll  *poll // the newest, while it waits
 	polls int   // under way
+	cut   bool  // the last poll's request ended before it was answered
 	// ready: the socket has frames, or its end, that Next has not returned.
 	ready  bool
 	taking bool // a poll is calling Next
@@ -79,6 +81,12 @@ func (s *session) wake() {
 	}
 }
 
+// bug ends a session in which the host has failed.
+func (s *session) bug(r any) {
+	s.t.cfg.Logger.Error("BUG: panic in a long-poll session", "panic", r, "stack", string(debug.Stack()))
+	s.socket.Close(socket.End{Code: socket.CloseInternalError, Reason: "internal error"}, socket.LeaveClosed)
+}
+
 // polled is the tick of the last poll, now if one is under way.
 func (s *session) polled(now int64) int64 {
 	s.mu.Lock()
@@ -89,6 +97,13 @@ func (s *session) polled(now int64) int64 {
 	return s.last.Load()
 }
 
+// listens tells whether a poll is under way, or is likely to come.
+func (s *session) listens(now int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.polls > 0 || !s.cut && now-s.last.Load() <= 1
+}
+
 // arrive takes a poll in, in place of the one that may be waiting: number is that
 // of its token.
 func (s *session) arrive(p *poll, number uint32) {
@@ -97,7 +112,7 @@ func (s *session) arrive(p *poll, number uint32) {
 	if s.poll != nil {
 		s.poll.signal() // it learns that it was replaced
 	}
-	s.poll = p
+	s.poll, s.cut = p, false
 	s.polls++
 	if number > 0 && number == s.number {
 		s.echoes = true
@@ -105,13 +120,13 @@ func (s *session) arrive(p *poll, number uint32) {
 	}
 }
 
-func (s *session) leave(p *poll) {
+func (s *session) leave(p *poll, cut bool) {
 	s.last.Store(s.t.tick.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.polls--
 	if s.poll == p {
-		s.poll = nil
+		s.poll, s.cut = nil, cut
 	}
 }
 
@@ -195,7 +210,13 @@ func (s *session) wrote(p *poll, all bool) {
 func (t *Transport) poll(w http.ResponseWriter, r *http.Request, s *session, number uint32) {
 	p := &poll{wake: make(chan struct{}, 1)}
 	s.arrive(p, number)
-	defer s.leave(p)
+	defer func() {
+		if bug := recover(); bug != nil {
+			s.bug(bug)
+		}
+		s.leave(p, r.Context().Err() != nil)
+		t.tell()
+	}()
 	window := time.NewTimer(t.cfg.Window)
 	defer window.Stop()
 	for {
