@@ -1,30 +1,40 @@
 // A client's connection with a witness: every frame that crossed the wire, whatever the client made of it.
 
+import { LongPoll } from "phoenix";
 import { WebSocket } from "ws";
 import { receivedFrame, sentFrame } from "./notation.mjs";
 import { until } from "./wait.mjs";
 
 /**
  * A connected socket of either client, with `frames` (received) and `sent`, both in the notation of notation.mjs and in
- * order, and `texts`: the text frames of both directions as they were. The options are the client's own.
+ * order, and `texts`: the text frames of both directions as they were. The options are the client's own. A class of
+ * sockets with a true `longPoll` polls.
  */
 export async function connect(t, Socket, server, options = {}) {
   const frames = [];
   const sent = [];
   const texts = [];
   const note = (data) => { if (typeof data === "string") texts.push(data); };
-  class WitnessedWebSocket extends WebSocket {
-    constructor(...args) {
-      super(...args);
-      this.addEventListener("message", ({ data }) => { note(data); frames.push(receivedFrame(data)); });
-    }
+  const received = (data) => { note(data); frames.push(receivedFrame(data)); };
+  const sends = (Transport) => class extends Transport {
     send(data, ...rest) {
       note(data);
       sent.push(sentFrame(data));
       super.send(data, ...rest);
     }
+  };
+  class WitnessedWebSocket extends sends(WebSocket) {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => received(data));
+    }
   }
-  const socket = new Socket(server.mount, { transport: WitnessedWebSocket, ...options });
+  class WitnessedLongPoll extends sends(LongPoll) {
+    set onmessage(handler) { this.handler = handler; }
+    get onmessage() { return (event) => { received(event.data); this.handler(event); }; }
+  }
+  const transport = Socket.longPoll ? WitnessedLongPoll : WitnessedWebSocket;
+  const socket = new Socket(server.mount, { transport, ...options });
   const closes = [];
   let opens = 0;
   socket.onOpen(() => opens++);

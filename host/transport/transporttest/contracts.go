@@ -400,8 +400,8 @@ func checkShutdown(r *rig) error {
 		received[i] = make(chan error, 1)
 		go func() { received[i] <- r.expectEnd(c, socket.CloseServiceRestart) }()
 	}
-	if err := r.transport.Shutdown(ctx); err != nil {
-		return fmt.Errorf("Shutdown: %w", err)
+	if err := r.shutdown(ctx); err != nil {
+		return err
 	}
 	for _, done := range received {
 		if err := <-done; err != nil {
@@ -414,8 +414,8 @@ func checkShutdown(r *rig) error {
 	if _, err := r.dial("2.0.0", nil); err == nil {
 		return errors.New("a connection was accepted after Shutdown")
 	}
-	if err := r.transport.Shutdown(ctx); err != nil {
-		return fmt.Errorf("the second Shutdown: %w", err)
+	if err := r.shutdown(ctx); err != nil {
+		return fmt.Errorf("the second one: %w", err)
 	}
 	return nil
 }
@@ -434,15 +434,8 @@ func checkShutdownEnds(r *rig) error {
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- r.transport.Shutdown(ctx) }()
-	select {
-	case err := <-ended:
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("Shutdown: %w", err)
-		}
-	case <-time.After(r.patience):
-		return errors.New("Shutdown does not end with its context")
+	if err := r.shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
 	}
 	return r.expectLeft(channel.LeaveShutdown, channel.LeaveShutdown, channel.LeaveShutdown)
 }

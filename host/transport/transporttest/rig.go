@@ -84,15 +84,8 @@ func (r *rig) end() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.patience)
 	defer cancel()
 	var errs []error
-	shut := make(chan error, 1)
-	go func() { shut <- r.transport.Shutdown(ctx) }()
-	select {
-	case err := <-shut:
-		if err != nil {
-			errs = append(errs, fmt.Errorf("Shutdown: %w", err))
-		}
-	case <-time.After(2 * r.patience):
-		return errors.New("Shutdown does not end with its context")
+	if err := r.shutdown(ctx); err != nil {
+		errs = append(errs, err)
 	}
 	r.endRun()
 	if err := <-r.run; err != nil {
@@ -107,6 +100,21 @@ func (r *rig) end() error {
 		errs = append(errs, fmt.Errorf("%d channels are still joined", n))
 	}
 	return errors.Join(errs...)
+}
+
+// shutdown calls Shutdown, which has to end with ctx at the latest.
+func (r *rig) shutdown(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- r.transport.Shutdown(ctx) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("Shutdown: %w", err)
+		}
+		return nil
+	case <-time.After(2 * r.patience):
+		return errors.New("Shutdown does not end with its context")
+	}
 }
 
 func (r *rig) handler() channel.Handler {
