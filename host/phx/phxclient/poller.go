@@ -97,12 +97,14 @@ func dialPoller(ctx context.Context, rawURL string, o *Options) (*poller, error)
 	return p, nil
 }
 
-// do makes a request with the session's token, which ends with ctx and when the
-// poller is cut.
+// do makes a request with the session's token. It ends with ctx, and when the
+// poller is cut unless it is the last one.
 func (p *poller) do(ctx context.Context, method, kind string, body []byte) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
+	if method != http.MethodDelete { // which is sent when all others end
+		defer context.AfterFunc(p.ctx, cancel)()
+	}
 	at := *p.address
 	query := at.Query()
 	p.mu.Lock()
