@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"net/netip"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/chhost/chhost/host/socket"
 )
@@ -14,8 +16,9 @@ import (
 // always the pages of the host itself and clients that send no Origin header
 // (browsers always do). An entry is "https://a.com" (that scheme and port),
 // "//a.com" (any scheme), "//*.a.com" (a.com and all names below it), each with
-// a port if it is not the scheme's own, or "*" for every origin. The error lists
-// all entries that are of no such form.
+// a port if it is not the scheme's own, or "*" for every origin, also for "null"
+// and what else has no host. Names are in ASCII, as browsers send them. The error
+// lists all entries that are of no such form, and says what would be.
 func Origins(entries []string) (func(r *http.Request) bool, error) {
 	var (
 		patterns []originPattern
@@ -36,80 +39,82 @@ func Origins(entries []string) (func(r *http.Request) bool, error) {
 }
 
 type originPattern struct {
-	any      bool
-	scheme   string // empty: any
-	host     string // lower case
-	wildcard bool
-	port     string // empty: the scheme's own
+	any bool
+	// Origin is the one; its scheme is empty if any will do.
+	socket.Origin
+	wildcard bool // and all names below it
 }
 
 func parseOrigin(entry string) (originPattern, error) {
 	if entry == "*" {
 		return originPattern{any: true}, nil
 	}
-	u, err := url.Parse(entry)
-	if err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
-		return originPattern{}, fmt.Errorf("%q is no origin: expected https://example.com, //example.com:8080, //*.example.com or *", entry)
+	fault := func(format string, args ...any) (originPattern, error) {
+		return originPattern{}, fmt.Errorf("%q is no origin: "+format, append([]any{entry}, args...)...)
 	}
-	p := originPattern{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: u.Port()}
-	if rest, ok := strings.CutPrefix(p.host, "*."); ok {
-		p.host, p.wildcard = rest, true
+	rest, schemeless := strings.CutPrefix(entry, "//")
+	scheme := "https"
+	if !schemeless {
+		var found bool
+		if scheme, rest, found = strings.Cut(entry, "://"); !found {
+			return noScheme(entry, fault)
+		}
 	}
-	if p.host == "" || strings.Contains(p.host, "*") {
-		return originPattern{}, fmt.Errorf("%q is no origin: * may only stand for the names below one, as in //*.example.com", entry)
+	rest = strings.TrimSuffix(rest, "/")
+	rest, wildcard := strings.CutPrefix(rest, "*.")
+	p := originPattern{wildcard: wildcard}
+	var ok bool
+	switch p.Origin, ok = socket.ParseOrigin(scheme + "://" + rest); {
+	case ok && wildcard && isAddress(p.Host):
+		return fault("there are no names below an address")
+	case ok && schemeless:
+		p.Scheme = ""
+		_, p.Port, _ = socket.SplitHost(rest)
+		return p, nil
+	case ok:
+		return p, nil
+	case strings.Contains(rest, "*"):
+		return fault("* may only stand for the names below one, as in //*.example.com, or alone for every origin")
+	case strings.ContainsFunc(rest, func(r rune) bool { return r > unicode.MaxASCII }):
+		return fault("write the name as browsers send it, in ASCII, such as https://xn--bcher-kva.example for https://bücher.example")
+	case strings.ContainsAny(rest, "/?#@"):
+		return fault("leave out everything but the scheme, the host and the port, as in https://example.com")
 	}
-	return p, nil
+	return fault(originForms)
+}
+
+const originForms = "expected https://example.com, //example.com:8080, //*.example.com or *"
+
+// noScheme says what is wrong with an entry that has not even slashes.
+func noScheme(entry string, fault func(string, ...any) (originPattern, error)) (originPattern, error) {
+	if entry == "null" {
+		return fault("every page in a sandbox has it; if all pages may connect, say so by *")
+	}
+	if _, _, ok := socket.SplitHost(strings.TrimPrefix(entry, "*.")); ok {
+		return fault(originForms+"; did you mean https://%s, or //%[1]s for any scheme?", entry)
+	}
+	return fault(originForms)
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 func originAllowed(r *http.Request, patterns []originPattern) bool {
 	if socket.SameOrigin(r) {
 		return true
 	}
-	headers := r.Header.Values("Origin")
-	u, err := url.Parse(headers[0])
-	if len(headers) > 1 || err != nil || u.Host == "" {
-		return matchesAny(patterns)
-	}
-	for _, p := range patterns {
-		if p.matches(u) {
-			return true
-		}
-	}
-	return false
+	o, known := socket.RequestOrigin(r)
+	return slices.ContainsFunc(patterns, func(p originPattern) bool { return p.any || known && p.matches(o) })
 }
 
-func matchesAny(patterns []originPattern) bool {
-	for _, p := range patterns {
-		if p.any {
-			return true
-		}
-	}
-	return false
-}
-
-func (p originPattern) matches(u *url.URL) bool {
-	if p.any {
-		return true
-	}
-	host := strings.ToLower(u.Hostname())
-	if host != p.host && !(p.wildcard && strings.HasSuffix(host, "."+p.host)) {
+func (p *originPattern) matches(o socket.Origin) bool {
+	if o.Host != p.Host && !(p.wildcard && strings.HasSuffix(o.Host, "."+p.Host)) {
 		return false
 	}
-	if p.scheme != "" && p.scheme != u.Scheme {
-		return false
+	if p.Scheme == "" {
+		return o.HasPort(p.Port)
 	}
-	return port(u.Scheme, p.port) == port(u.Scheme, u.Port())
-}
-
-// port is a port, or the scheme's own.
-func port(scheme, port string) string {
-	switch {
-	case port != "":
-		return port
-	case scheme == "https":
-		return "443"
-	case scheme == "http":
-		return "80"
-	}
-	return ""
+	return o.Scheme == p.Scheme && o.Port == p.Port
 }

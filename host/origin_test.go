@@ -2,8 +2,10 @@ package host_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/chhost/chhost/host"
 )
@@ -59,6 +61,71 @@ func TestOrigins(t *testing.T) {
 		{"http://127.0.0.1:4000", "http://127.0.0.1:4000", true},
 		{"http://[::1]:4000", "http://[::1]:4000", true},
 		{"http://[::1]:4000", "http://[::2]:4000", false},
+		{"http://[::1]:4000", "http://[0:0:0::1]:4000", true},
+		{"http://[::1]", "http://[::1%25eth0]", false},
+		{"http://[::1]", "http://::1", false},
+		{"http://10.0.0.1", "http://010.0.0.1", false},
+		{"http://10.0.0.1", "http://10.0.0.1.evil.example", false},
+		// Names that look like it.
+		{"https://a.com", "https://evil-a.com", false},
+		{"https://a.com", "https://a.com.evil.com", false},
+		{"https://a.com", "https://a.comevil.example", false},
+		{"https://a.com", "https://a.co", false},
+		{"https://a.com", "https://.a.com", false},
+		{"//*.a.com", "https://evil-a.com", false},
+		{"//*.a.com", "https://.a.com", false},
+		{"//*.a.com", "https://*.a.com", false},
+		{"//*.a.com", "https://a.com:8443", false},
+		{"//*.a.com", "https://b.a.com.", false},
+		{"//*.a.com", "https://a_b.a.com", true},
+		{"//*.a.com:888", "https://a.com:888", true},
+		{"//*.b.a.com", "https://a.com", false},
+		{"https://*.a.com:443", "https://b.a.com", true},
+		{"//a.com:443", "https://a.com", true},
+		{"//a.com:443", "http://a.com:443", true},
+		{"//a.com:443", "http://a.com", false},
+		{"https://a.com.", "https://a.com", false},
+		{"https://a.com.", "https://a.com.", true},
+		// Upper case, in what is configured too.
+		{"HTTPS://A.Com", "https://a.com", true},
+		{"//*.A.COM", "https://b.a.com", true},
+		{"https://a.com", "HTTPS://A.COM", true},
+		// Names of other scripts travel in ASCII.
+		{"https://xn--bcher-kva.example", "https://xn--bcher-kva.example", true},
+		{"https://xn--bcher-kva.example", "https://XN--BCHER-KVA.example", true},
+		{"https://xn--bcher-kva.example", "https://bücher.example", false},
+		{"//*.xn--bcher-kva.example", "https://a.xn--bcher-kva.example", true},
+		{"https://k.com", "https://\u212a.com", false},
+		{"https://s.com", "https://\u017f.com", false},
+		// No browser writes an origin so.
+		{"https://a.com", "https://evil.example@a.com", false},
+		{"https://a.com", "https://a.com:443@evil.example", false},
+		{"https://a.com", "https://a.com/", false},
+		{"https://a.com", "https://a.com/path", false},
+		{"https://a.com", "https://a.com?q", false},
+		{"https://a.com", "https://a.com?", false},
+		{"https://a.com", "https://a.com#f", false},
+		{"https://a.com", "https://a.com:", false},
+		{"https://a.com", "https://a.com:0443", false},
+		{"https://a.com", "https://a.com:70000", false},
+		{"https://a.com", "https://a.com:443:443", false},
+		{"https://a.com", "https://%61.com", false},
+		{"https://a.com", "https://a.com%00.evil.example", false},
+		{"https://a.com", "https://a.com%2eevil.example", false},
+		{"https://a.com", "https://a.com\\@evil.example", false},
+		{"https://a.com", "https:\\\\a.com", false},
+		{"https://a.com", "https:a.com", false},
+		{"https://a.com", "https:///a.com", false},
+		{"https://a.com", "//a.com", false},
+		{"https://a.com", " https://a.com", false},
+		{"https://a.com", "https://a.com https://evil.example", false},
+		{"https://a.com", "https://evil.example, https://a.com", false},
+		{"https://a.com", "https://a.com, https://a.com", false},
+		{"//a.com", "1ttps://a.com", false},
+		{"//a.com", "://a.com", false},
+		{"//localhost", "chrome-extension://localhost", true},
+		{"capacitor://localhost", "capacitor://localhost", true},
+		{"capacitor://localhost", "http://localhost", false},
 		// One of several.
 		{"https://a.com https://b.com", "https://b.com", true},
 		{"https://a.com https://b.com", "https://c.com", false},
@@ -105,6 +172,8 @@ func TestBadOrigins(t *testing.T) {
 	bad := []string{
 		"a.com", "", "https://", "//", "https://a.com/path", "https://a.com?q", "https://a.com#f", "https://user@a.com", "https://*", "//*",
 		"//*.", "https://a.*.com", "https://a*.com", "//*.*.com", "https://a.com:port", "*.a.com", "https://a.com https://b.com",
+		"https://bücher.example", "null", "//*.127.0.0.1", "http://localhost:*", "https://[::1", "https://[1.2.3.4]", "http://::1", "https://a.com:70000",
+		"://a.com", "https:a.com", "https://.a.com", "1://a.com",
 	}
 	_, err := host.Origins(append([]string{"https://fine.example"}, bad...))
 	if err == nil {
@@ -118,4 +187,44 @@ func TestBadOrigins(t *testing.T) {
 	if strings.Contains(err.Error(), "fine.example") || !strings.Contains(err.Error(), "//*.example.com") {
 		t.Errorf("the error is\n%v", err)
 	}
+}
+
+// What is said of an entry is what its author should do.
+func TestBadOriginsAreExplained(t *testing.T) {
+	for entry, want := range map[string]string{
+		"a.com":                  "did you mean https://a.com, or //a.com for any scheme?",
+		"localhost:5173":         "did you mean https://localhost:5173, or //localhost:5173 for any scheme?",
+		"*.a.com":                "did you mean https://*.a.com, or //*.a.com for any scheme?",
+		"null":                   "if all pages may connect, say so by *",
+		"https://bücher.example": "in ASCII, such as https://xn--",
+		"//*.10.0.0.1":           "there are no names below an address",
+		"http://localhost:*":     "* may only stand for the names below one",
+		"https://a.com/chat":     "leave out everything but the scheme, the host and the port",
+		"https://jo@a.com":       "leave out everything but the scheme, the host and the port",
+		"https://a.com:port":     "expected https://example.com",
+	} {
+		if _, err := host.Origins([]string{entry}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", entry, err, want)
+		}
+	}
+}
+
+// FuzzOrigins: no origin passes that is not one of the host itself, of a.com, or
+// of a name below b.com, on its own port.
+func FuzzOrigins(f *testing.F) {
+	check, err := host.Origins([]string{"https://a.com", "//*.b.com"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"https://a.com", "https://x.b.com", "http://b.com:80", "https://a.com@evil.example", "https://evilb.com", "http://chat.example:4000", "null", "https://x.B.com."} {
+		f.Add(seed)
+	}
+	allowed := regexp.MustCompile(`(?i)^(https://a\.com(:443)?|https?://chat\.example:4000|[a-z][a-z0-9+.-]*://([a-z0-9_-][a-z0-9._-]*\.)?b\.com(:80|:443)?)$`)
+	f.Fuzz(func(t *testing.T, origin string) {
+		r := &http.Request{Host: "chat.example:4000", Header: http.Header{"Origin": {origin}}}
+		ascii := !strings.ContainsFunc(origin, func(r rune) bool { return r > unicode.MaxASCII })
+		if check(r) && !(ascii && allowed.MatchString(origin)) {
+			t.Errorf("%q is let in", origin)
+		}
+	})
 }
