@@ -142,10 +142,16 @@ func ConnectKeys() []Key {
 	return []Key{
 		{"params", "object", "What the client connected with: the query, nested as Phoenix does it. The client wrote it: it proves nothing.", `{"room":"lobby"}`},
 		{"claims", "object or null", "The claims of the client's token, which the host has verified; null without one.", `{"sub":"7"}`},
+		{"auth_token", "string", "The token that the client sent beside the query, empty without one. The host has not verified it.", `"eyJhbGciOi..."`},
 		{"transport", "string", "How the client is connected.", `"websocket"`},
 		{"vsn", "string", "The version of the protocol that it speaks.", `"2.0.0"`},
-		{"peer", "string", "The client's network address.", `"192.0.2.7"`},
+		{"peer", "string", "The client's network address: an IP address without a port. Behind proxies that the operator trusts, what they say.", `"192.0.2.7"`},
 		{"origin", "string", "The page's origin as the browser gave it; empty without one.", `"https://example.com"`},
-		{"headers", "object", "Header fields of the request, of those that the host hands on: names in lower case, the values are strings.", `{"user-agent":"Mozilla/5.0"}`},
+		{"user_agent", "string", "The request's header field User-Agent; empty without one. The client wrote it.", `"Mozilla/5.0"`},
+		{
+			"uri", "object", "Where the request went, as it reached the host: `scheme`, `host`, `path` and `query` are strings, `port` is a number.",
+			`{"scheme":"https","host":"example.com","port":443,"path":"/socket/websocket","query":"vsn=2.0.0"}`,
+		},
+		{"headers", "object", "Header fields of the request, of those that the operator names: names in lower case, the values are strings. Cookies are never among them.", `{"x-tenant":"acme"}`},
 	}
 }

@@ -1,12 +1,14 @@
 package host
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
@@ -15,6 +17,12 @@ import (
 
 // maxQuery bounds what a client may say of itself when it connects, in bytes.
 const maxQuery = 8 << 10
+
+// What connectors are told of how a client is connected.
+const (
+	transportWebSocket = "websocket"
+	transportLongPoll  = "longpoll"
+)
 
 // connector returns what decides about new sockets, or nil.
 func (h *Host) connector() (channel.Handler, error) {
@@ -49,6 +57,10 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if len(r.URL.RawQuery) > maxQuery {
 		return socket.Config{}, badRequest(fmt.Errorf("the query has more than %d bytes", maxQuery))
 	}
+	token, err := authToken(r, transport)
+	if err != nil {
+		return socket.Config{}, badRequest(err)
+	}
 	if !h.tenant.Connects() {
 		return h.tenant.Socket(), nil
 	}
@@ -60,28 +72,97 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if vsn == "" {
 		vsn = "1.0.0"
 	}
-	peer, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		peer = r.RemoteAddr
-	}
 	info, err := connectInfo(map[string]any{
-		"params": params, "claims": nil, "transport": transport, "vsn": vsn,
-		"peer": peer, "origin": r.Header.Get("Origin"), "headers": map[string]string{},
+		"params": params, "claims": nil, "auth_token": token, "transport": transport, "vsn": vsn,
+		"peer": h.peers.of(r), "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
+		"uri": uriOf(r), "headers": h.headersOf(r),
 	})
 	if err != nil {
-		return socket.Config{}, badRequest(err)
+		return socket.Config{}, err
 	}
 	return h.tenant.Connect(r.Context(), info)
+}
+
+// uriOf is where the request went, as the client wrote it and as it reached this
+// host: what a proxy in front of it took off, such as TLS, is not seen.
+func uriOf(r *http.Request) map[string]any {
+	scheme, port := "http", 80
+	if r.TLS != nil {
+		scheme, port = "https", 443
+	}
+	name, explicit, ok := socket.SplitHost(r.Host)
+	if !ok {
+		name = ""
+	}
+	if n, err := strconv.Atoi(explicit); err == nil {
+		port = n
+	}
+	return map[string]any{"scheme": scheme, "host": name, "port": port, "path": r.URL.EscapedPath(), "query": r.URL.RawQuery}
+}
+
+// headersOf are the header fields that the connector is to know. Several lines of
+// one field are joined, as RFC 9110, section 5.3, allows.
+func (h *Host) headersOf(r *http.Request) map[string]string {
+	headers := make(map[string]string)
+	for _, name := range h.headers {
+		if lines := r.Header.Values(name); len(lines) > 0 {
+			headers[strings.ToLower(name)] = strings.Join(lines, ", ")
+		}
+	}
+	return headers
+}
+
+// headerNames checks the names of header fields that the connector is to know.
+func headerNames(names []string) ([]string, error) {
+	var known []string
+	var errs []error
+	for _, name := range names {
+		canonical := http.CanonicalHeaderKey(name)
+		switch {
+		case !isToken(name):
+			errs = append(errs, fmt.Errorf("host: %q is no name of a header field", name))
+		case slices.Contains([]string{"Cookie", "Cookie2", "Set-Cookie"}, canonical):
+			errs = append(errs, fmt.Errorf("host: %s is not handed on: a browser sends cookies along for whichever page connects; let the page send a token", name))
+		default:
+			known = append(known, canonical)
+		}
+	}
+	return known, errors.Join(errs...)
+}
+
+// isToken tells whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func badRequest(err error) error {
 	return &socket.RefusedError{Status: http.StatusBadRequest, Err: err}
 }
 
+// maxInfo bounds what is told of a connection, in bytes of JSON. Another server
+// in front of ServeHTTP may allow longer headers than a plugin should see.
+const maxInfo = 64 << 10
+
 func connectInfo(info map[string]any) (phx.Payload, error) {
-	data, err := json.Marshal(info)
-	if err != nil {
-		return phx.Payload{}, err
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(info); err != nil {
+		return phx.Payload{}, badRequest(err)
 	}
-	return phx.Object(data)
+	if data.Len() > maxInfo {
+		return phx.Payload{}, &socket.RefusedError{
+			Status: http.StatusRequestHeaderFieldsTooLarge, Err: fmt.Errorf("what is known of the connection has more than %d bytes", maxInfo),
+		}
+	}
+	payload, err := phx.Object(bytes.TrimSuffix(data.Bytes(), []byte("\n")))
+	if err != nil {
+		return phx.Payload{}, badRequest(err)
+	}
+	return payload, nil
 }

@@ -54,6 +54,7 @@ func relays(t *testing.T) map[string]host.Config {
 func TestConnect(t *testing.T) {
 	for kind, cfg := range relays(t) {
 		t.Run(kind, func(t *testing.T) {
+			cfg.ConnectHeaders = []string{"x-who"}
 			s := hosttest.Start(t, cfg)
 			c, err := connect(t, s, phxclient.Options{Params: url.Values{"who": {"jo"}}})
 			if err != nil {
@@ -67,8 +68,19 @@ func TestConnect(t *testing.T) {
 			if err != nil || string(reply.Payload.Data()) != `{"user":"jo"}` {
 				t.Errorf("the socket's assigns are %s, %v", reply.Payload.Data(), err)
 			}
-			_, err = connect(t, s, phxclient.Options{Params: url.Values{"who": {"intruder"}}})
-			expectRefused(t, err, http.StatusForbidden, `{"reason":"unauthorized"}`)
+			refused := []phxclient.Options{
+				{Params: url.Values{"who": {"intruder"}}}, {Header: http.Header{"X-Who": {"intruder"}}}, {Header: http.Header{"User-Agent": {"intruder"}}},
+				{Header: http.Header{"Sec-Websocket-Protocol": {"phoenix, base64url.bearer.phx.aW50cnVkZXI"}}},
+			}
+			for _, o := range refused {
+				_, err = connect(t, s, o)
+				expectRefused(t, err, http.StatusForbidden, `{"reason":"unauthorized"}`)
+			}
+			for _, name := range []string{"Cookie", "X-Other", "X-Forwarded-For", "Forwarded"} {
+				if _, err := connect(t, s, phxclient.Options{Header: http.Header{name: {"intruder"}}}); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
 		})
 	}
 }
@@ -93,10 +105,16 @@ func TestConnectIsTold(t *testing.T) {
 		told = append(told, fmt.Sprintf("%q %q %s %s", ev.Topic, ev.Event, ev.SocketAssigns, ev.Payload.Data()))
 		return channel.Result{}, nil
 	})
-	s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: h}}, ConnectHandler: h})
+	s := hosttest.Start(t, host.Config{
+		Routes: []host.Route{{Pattern: "*", Handler: h}}, ConnectHandler: h, ConnectHeaders: []string{"x-tenant", "X-Absent"},
+	})
+	port := s.URL[strings.LastIndexByte(s.URL, ':')+1:]
 	if _, err := connect(t, s, phxclient.Options{
 		Params: url.Values{"user[name]": {"Jo \"1\""}, "user[tags][]": {"a", "b"}},
-		Header: http.Header{"Origin": {s.URL}, "Cookie": {"secret=1"}},
+		Header: http.Header{
+			"Origin": {s.URL}, "Cookie": {"secret=1"}, "X-Tenant": {"acme", "<b>"}, "X-Other": {"1"}, "User-Agent": {"Mozilla/5.0 (\xff)"},
+			"X-Forwarded-For": {"198.51.100.1"}, "Sec-Websocket-Protocol": {"phoenix, base64url.bearer.phx.dDBr"},
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +122,11 @@ func TestConnectIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`"" "" {} {"claims":null,"headers":{},"origin":"` + s.URL + `","params":{"user":{"name":"Jo \"1\"","tags":["a","b"]},"vsn":"2.0.0"},"peer":"127.0.0.1","transport":"websocket","vsn":"2.0.0"}`,
-		`"" "" {} {"claims":null,"headers":{},"origin":"","params":{},"peer":"127.0.0.1","transport":"websocket","vsn":"1.0.0"}`,
+		`"" "" {} {"auth_token":"t0k","claims":null,"headers":{"x-tenant":"acme, <b>"},"origin":"` + s.URL + `","params":{"user":{"name":"Jo \"1\"","tags":["a","b"]},"vsn":"2.0.0"},` +
+			`"peer":"127.0.0.1","transport":"websocket","uri":{"host":"127.0.0.1","path":"/socket/websocket","port":` + port + `,"query":"user%5Bname%5D=Jo+%221%22&user%5Btags%5D%5B%5D=a&user%5Btags%5D%5B%5D=b&vsn=2.0.0","scheme":"http"},` +
+			`"user_agent":"Mozilla/5.0 (\ufffd)","vsn":"2.0.0"}`,
+		`"" "" {} {"auth_token":"","claims":null,"headers":{},"origin":"","params":{},"peer":"127.0.0.1","transport":"websocket",` +
+			`"uri":{"host":"127.0.0.1","path":"/socket/websocket","port":` + port + `,"query":"","scheme":"http"},"user_agent":"Go-http-client/1.1","vsn":"1.0.0"}`,
 	}
 	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the connector was told\n%s\nwant\n%s", got, strings.Join(want, "\n"))
@@ -256,6 +277,14 @@ func sameJSON(a []byte, b string) bool {
 
 func TestConnectConfiguration(t *testing.T) {
 	echo := &host.Plugin{Name: "echo", Module: assembled(t, "served/echo")}
+	for _, cfg := range []host.Config{
+		{ConnectHeaders: []string{"X-Tenant", "cookie"}}, {ConnectHeaders: []string{"Set-Cookie"}}, {ConnectHeaders: []string{"X Tenant"}}, {ConnectHeaders: []string{""}},
+		{ProxyHeader: "X-Real-IP"},
+	} {
+		if _, err := host.New(cfg); err == nil || strings.Contains(err.Error(), "routes") {
+			t.Errorf("%q, %q: %v", cfg.ConnectHeaders, cfg.ProxyHeader, err)
+		}
+	}
 	relay := &host.Plugin{Name: "relay", Module: assembled(t, "served/relay")}
 	routes := []host.Route{{Pattern: "*", Plugin: echo}}
 	if _, err := host.New(host.Config{Routes: routes, Connect: echo}); !errors.Is(err, host.ErrNoConnect) {

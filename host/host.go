@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,17 @@ type Config struct {
 	// ConnectOptional lets Connect name a plugin that has no connect callback:
 	// then, too, every socket is let in.
 	ConnectOptional bool
+	// ConnectHeaders name the header fields of the request that Connect is told,
+	// such as "X-Tenant". Cookies cannot be among them. Default none.
+	ConnectHeaders []string
+	// TrustedProxies are the addresses of the proxies in front of the host, see
+	// [Proxies]. What one of them says of where a connection comes from is believed,
+	// and what anybody else says is not. Default none.
+	TrustedProxies []netip.Prefix
+	// ProxyHeader is the header field in which they say it, "X-Forwarded-For" or
+	// "Forwarded". A proxy passes on the field that it does not write, so only one is
+	// looked at. Default "X-Forwarded-For".
+	ProxyHeader string
 	// Fallback serves every path outside Mount, such as the pages of an
 	// application. Default: 404.
 	Fallback http.Handler
@@ -146,6 +158,9 @@ type Host struct {
 
 	locals locals // closed by the drain
 
+	peers   peers
+	headers []string // that connectors are told
+
 	deploying chan struct{}      // has room for one deploy at a time
 	plugins   map[*Plugin]served // belongs to New, then to who deploys
 	connect   *Plugin            // the one that decides about sockets, likewise
@@ -196,6 +211,12 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
+	var proxies, headers error
+	h.peers, proxies = newPeers(cfg.TrustedProxies, cfg.ProxyHeader)
+	h.headers, headers = headerNames(cfg.ConnectHeaders)
+	if err := errors.Join(proxies, headers); err != nil {
+		return nil, err
+	}
 	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
 	if err != nil {
 		return nil, err
@@ -230,14 +251,14 @@ func (h *Host) build() error {
 		return err // all that is wrong, with the modules and with the patterns
 	}
 	ws := websocket.New(websocket.Config{
-		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, "websocket") },
+		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportWebSocket) },
 		CheckOrigin: h.cfg.CheckOrigin,
 		MaxFrame:    h.cfg.MaxFrame,
 		IdleTimeout: h.cfg.IdleTimeout,
 		Logger:      h.log,
 	})
 	poll := longpoll.New(longpoll.Config{
-		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, "longpoll") },
+		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportLongPoll) },
 		CheckOrigin: h.cfg.CheckOrigin,
 		MaxFrame:    h.cfg.MaxFrame,
 		Window:      h.cfg.LongPollWindow,

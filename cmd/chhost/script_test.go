@@ -28,6 +28,7 @@ import (
 //	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
 //	interrupt                 interrupts it, and expects exit code 0
 //	get URL                   writes a page to the standard output
+//	status URL CODE [NAME:VALUE...] expects the code for a request with these header fields; ws://... is a WebSocket's handshake
 //	join ADDRESS TOPIC JSON   joins a topic of a host, as a client that stays until the script's end
 //	push EVENT JSON           pushes an event on it, and writes the reply to the standard output
 //	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
@@ -41,6 +42,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"wait-line":   waitForLine,
 		"interrupt":   interrupt,
 		"get":         getPage,
+		"status":      expectStatus,
 		"join":        joinTopic,
 		"push":        pushEvent,
 		"edit":        edit,
@@ -224,6 +226,36 @@ func getPage(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	_, err = ts.Stdout().Write(body)
 	ts.Check(err)
+}
+
+func expectStatus(ts *testscript.TestScript, _ bool, args []string) {
+	url, handshake := strings.CutPrefix(args[0], "ws://")
+	if handshake {
+		url = "http://" + url
+	}
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	ts.Check(err)
+	if handshake {
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+	}
+	for _, field := range args[2:] {
+		name, value, _ := strings.Cut(field, ":")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Add(name, value)
+	}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	if want := args[1]; fmt.Sprint(resp.StatusCode) != want {
+		ts.Fatalf("%s: status %d, want %s", args[0], resp.StatusCode, want)
+	}
+	if !handshake {
+		_, err = io.Copy(ts.Stdout(), resp.Body)
+		ts.Check(err)
+	}
 }
 
 func joinTopic(ts *testscript.TestScript, _ bool, args []string) {

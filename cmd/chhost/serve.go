@@ -29,12 +29,17 @@ func serveCommand() *cli.Command {
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
 			"The limits are " + strings.Join(author.LimitNames(), ", ") + ".\n\n" +
+			"Behind a proxy, such as one that takes TLS off, name its address with --trusted-proxy:\n" +
+			"then plugins are told the client's address, and not the proxy's.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket.\n\n" +
 			"In a control group with a limit of memory, such as a container, the garbage\n" +
 			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
 			"GOGC (100) how much garbage there may be below it, in percent of what is in use.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "connect", Usage: "let the plugin in `FILE` decide about new sockets"},
+			&cli.StringSliceFlag{Name: "connect-header", Usage: "tell it the request's header field `NAME`, such as x-tenant (repeatable)"},
+			&cli.StringSliceFlag{Name: "trusted-proxy", Usage: "believe the proxies in `CIDR`, such as 10.0.0.0/8, whom they connect for (repeatable)"},
+			&cli.StringFlag{Name: "proxy-header", Usage: "where those say it: `NAME` is X-Forwarded-For or Forwarded", Value: "X-Forwarded-For"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
 		}, commonFlags()...),
 		Action: serve,
@@ -67,18 +72,25 @@ func serve(c *cli.Context) error {
 			return fmt.Errorf("--connect %s: %w", file, err)
 		}
 	}
+	proxies, err := host.Proxies(c.StringSlice("trusted-proxy"))
+	if err != nil {
+		return &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
+	}
 	l, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
 	h, err := host.New(host.Config{
-		Listener:    l,
-		Routes:      routes,
-		Connect:     connect,
-		CheckOrigin: checkOrigin,
-		CacheDir:    c.String("cache"),
-		Logger:      newLogger(c, c.App.ErrWriter),
+		Listener:       l,
+		Routes:         routes,
+		Connect:        connect,
+		ConnectHeaders: c.StringSlice("connect-header"),
+		TrustedProxies: proxies,
+		ProxyHeader:    c.String("proxy-header"),
+		CheckOrigin:    checkOrigin,
+		CacheDir:       c.String("cache"),
+		Logger:         newLogger(c, c.App.ErrWriter),
 	})
 	if errors.Is(err, host.ErrNoConnect) {
 		return fmt.Errorf("--connect %s: the plugin has no connect callback: leave the flag out to let every socket in, or name one that has (chhost check says)", c.String("connect"))

@@ -39,6 +39,10 @@ func (c *Connection) Params() JSON { return c.field("Params", "params") }
 // verified; "null" if there was no token.
 func (c *Connection) Claims() JSON { return c.field("Claims", "claims") }
 
+// AuthToken returns the token that the client sent beside its params, or "". The
+// host has not verified it.
+func (c *Connection) AuthToken() string { return c.text("AuthToken", "auth_token") }
+
 // Transport says how the client is connected, such as "websocket".
 func (c *Connection) Transport() string { return c.text("Transport", "transport") }
 
@@ -46,15 +50,22 @@ func (c *Connection) Transport() string { return c.text("Transport", "transport"
 // "2.0.0".
 func (c *Connection) VSN() string { return c.text("VSN", "vsn") }
 
-// Peer returns the client's network address.
+// Peer returns the client's network address, without a port.
 func (c *Connection) Peer() string { return c.text("Peer", "peer") }
 
 // Origin returns the origin of the page that connects, as a browser tells it, or
 // "".
 func (c *Connection) Origin() string { return c.text("Origin", "origin") }
 
-// Header returns a field of the request's header, of those that the host hands
-// on, or "". Names are in lower case, such as "user-agent".
+// UserAgent returns what the client calls itself, or "".
+func (c *Connection) UserAgent() string { return c.text("UserAgent", "user_agent") }
+
+// URI returns where the request went, an object: "scheme", "host", "path" and
+// "query" are texts, "port" is a number.
+func (c *Connection) URI() JSON { return c.field("URI", "uri") }
+
+// Header returns a field of the request's header, of those that the operator
+// names, or "". Names are in lower case, such as "x-tenant".
 func (c *Connection) Header(name string) string {
 	text, _ := c.field("Header", "headers").Field(name).Text()
 	return text

@@ -246,18 +246,22 @@ func TestConnectionReadsTheRequest(t *testing.T) {
 	var got []any
 	conn := chhosttest.Connection{
 		Params: `{"a":{"b":"1"}}`, Claims: `{"sub":"7"}`, Transport: "longpoll", VSN: "1.0.0", Peer: "192.0.2.7",
-		Origin: "https://example.com", Headers: map[string]string{"user-agent": "x"}, Now: 42, Config: map[string]string{"k": "v"},
+		Origin: "https://example.com", Headers: map[string]string{"x-tenant": "x"}, Now: 42, Config: map[string]string{"k": "v"},
+		AuthToken: "t0k", UserAgent: "Mozilla/5.0", URI: "wss://example.com/t/a%20b/websocket?vsn=1.0.0",
 		Plugin: connector{connect: func(c *chhost.Connection) chhost.ConnectResult {
 			value, ok := c.Config("k")
 			got = []any{
 				string(c.Params().Field("a")), string(c.Claims()), c.Transport(), c.VSN(), c.Peer(), c.Origin(),
-				c.Header("user-agent"), c.Header("cookie"), c.Now(), value, ok,
+				c.Header("x-tenant"), c.Header("cookie"), c.AuthToken(), c.UserAgent(), string(c.URI()), c.Now(), value, ok,
 			}
 			return chhost.OK
 		}},
 	}
 	expect(t, conn.Connect())
-	want := []any{`{"b":"1"}`, `{"sub":"7"}`, "longpoll", "1.0.0", "192.0.2.7", "https://example.com", "x", "", int64(42), "v", true}
+	want := []any{
+		`{"b":"1"}`, `{"sub":"7"}`, "longpoll", "1.0.0", "192.0.2.7", "https://example.com", "x", "",
+		"t0k", "Mozilla/5.0", `{"host":"example.com","path":"/t/a%20b/websocket","port":443,"query":"vsn=1.0.0","scheme":"https"}`, int64(42), "v", true,
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -319,6 +323,9 @@ func TestConnectionEndsWithItsCallback(t *testing.T) {
 	uses := map[string]func(){
 		"Params":    func() { kept.Params() },
 		"Claims":    func() { kept.Claims() },
+		"AuthToken": func() { kept.AuthToken() },
+		"UserAgent": func() { kept.UserAgent() },
+		"URI":       func() { kept.URI() },
 		"Transport": func() { kept.Transport() },
 		"VSN":       func() { kept.VSN() },
 		"Peer":      func() { kept.Peer() },

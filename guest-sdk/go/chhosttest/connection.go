@@ -2,6 +2,8 @@ package chhosttest
 
 import (
 	"encoding/json"
+	"net/url"
+	"strconv"
 
 	"github.com/chhost/chhost/guest-sdk/go/chhost"
 	"github.com/chhost/chhost/guest-sdk/go/internal/double"
@@ -16,10 +18,16 @@ type Connection struct {
 	Params string
 	// Claims are those of its token, a JSON object; "" means that it has none.
 	Claims string
+	// AuthToken is the token that it sends beside them.
+	AuthToken string
 	// Transport is "websocket" if it is empty, and VSN is "2.0.0".
 	Transport, VSN string
 	// Peer is the client's address, Origin that of the page.
 	Peer, Origin string
+	// UserAgent is what the client calls itself.
+	UserAgent string
+	// URI is where it connects to; "" means ws://localhost:4000/socket/websocket.
+	URI string
 	// Headers are the request's header fields, with names in lower case.
 	Headers map[string]string
 	// Now is the time that Connect sees, in milliseconds since the Unix epoch.
@@ -58,7 +66,7 @@ func (c *Connection) Connect() Outcome {
 }
 
 // payload is what the host tells of the client. The error is that Params or
-// Claims are no JSON.
+// Claims are no JSON, or URI no URL.
 func (c *Connection) payload() (string, error) {
 	text := func(value, otherwise string) string {
 		if value == "" {
@@ -70,14 +78,37 @@ func (c *Connection) payload() (string, error) {
 	if headers == nil {
 		headers = map[string]string{}
 	}
+	uri, err := parseURI(text(c.URI, "ws://localhost:4000/socket/websocket"))
+	if err != nil {
+		return "", err
+	}
 	payload, err := json.Marshal(map[string]any{
-		"params":    json.RawMessage(text(c.Params, "{}")),
-		"claims":    json.RawMessage(text(c.Claims, "null")),
-		"transport": text(c.Transport, "websocket"),
-		"vsn":       text(c.VSN, "2.0.0"),
-		"peer":      c.Peer,
-		"origin":    c.Origin,
-		"headers":   headers,
+		"params":     json.RawMessage(text(c.Params, "{}")),
+		"claims":     json.RawMessage(text(c.Claims, "null")),
+		"auth_token": c.AuthToken,
+		"transport":  text(c.Transport, "websocket"),
+		"vsn":        text(c.VSN, "2.0.0"),
+		"peer":       c.Peer,
+		"origin":     c.Origin,
+		"user_agent": c.UserAgent,
+		"uri":        uri,
+		"headers":    headers,
 	})
 	return string(payload), err
+}
+
+// parseURI takes the URL of a socket apart as the host does.
+func parseURI(text string) (map[string]any, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	scheme, port := "http", 80
+	if u.Scheme == "wss" || u.Scheme == "https" {
+		scheme, port = "https", 443
+	}
+	if n, err := strconv.Atoi(u.Port()); err == nil {
+		port = n
+	}
+	return map[string]any{"scheme": scheme, "host": u.Hostname(), "port": port, "path": u.EscapedPath(), "query": u.RawQuery}, nil
 }

@@ -246,7 +246,7 @@ func TestInitOfTheNextVersion(t *testing.T) {
 }
 
 func TestConnectionWithoutJSON(t *testing.T) {
-	for _, conn := range []chhosttest.Connection{{Plugin: keeping{}, Params: "{"}, {Plugin: keeping{}, Claims: "nobody"}} {
+	for _, conn := range []chhosttest.Connection{{Plugin: keeping{}, Params: "{"}, {Plugin: keeping{}, Claims: "nobody"}, {Plugin: keeping{}, URI: "ws://%"}} {
 		if o := conn.Connect(); o.Status != chhosttest.Crash {
 			t.Errorf("params %q, claims %q: %v", conn.Params, conn.Claims, o)
 		}

@@ -12,7 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,6 +125,19 @@ func (t *Transport) refuseUpgrade(w http.ResponseWriter, r *http.Request, status
 	w.WriteHeader(status)
 }
 
+// offers tells whether a client's subprotocols, which may be on several lines,
+// include the one.
+func offers(lines []string) bool {
+	for _, line := range lines {
+		for offered := range strings.SplitSeq(line, ",") {
+			if strings.Trim(offered, " \t") == subprotocol {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // clip bounds what a client can write into the log.
 func clip(s string) string { return s[:min(len(s), 255)] }
 
@@ -141,8 +154,8 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var header http.Header
-	if offered := websocket.Subprotocols(r); len(offered) > 0 {
-		if !slices.Contains(offered, subprotocol) {
+	if lines := r.Header.Values("Sec-Websocket-Protocol"); len(lines) > 0 {
+		if !offers(lines) {
 			t.refuse(w, errSubprotocol)
 			return
 		}

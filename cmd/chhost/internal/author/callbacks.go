@@ -80,7 +80,8 @@ func callbacks() []callback {
 }
 
 // connection is what a host says of a connection of which there is nothing to say.
-const connection = `{"params":{},"claims":null,"transport":"websocket","vsn":"2.0.0","peer":"127.0.0.1","origin":"","headers":{}}`
+const connection = `{"params":{},"claims":null,"auth_token":"","transport":"websocket","vsn":"2.0.0","peer":"127.0.0.1","origin":"","user_agent":"",` +
+	`"uri":{"scheme":"http","host":"localhost","port":4000,"path":"/socket/websocket","query":""},"headers":{}}`
 
 func (c *callback) name() string { return c.bit.Export() }
 
