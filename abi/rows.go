@@ -172,6 +172,8 @@ func connectRule() Rule {
 		},
 		Effect{
 			StatusError, "Refused: HTTP status 403, with the reply's payload as the body (empty if there was none). " +
+				"If the payload is an object with a number `status`, that is the status: 400 to 599, any other is a failure of `connect`. " +
+				"Over long-polling, whose statuses are few, from 500 on the client may try again. " +
 				"A reply with status 0 is a contract error.",
 			`reply(1, {"reason":"no token"}), ERROR => 403 {"reason":"no token"}`,
 		},

@@ -76,6 +76,8 @@ func TestConnect(t *testing.T) {
 				_, err = connect(t, s, o)
 				expectRefused(t, err, http.StatusForbidden, `{"reason":"unauthorized"}`)
 			}
+			_, err = connect(t, s, phxclient.Options{Params: url.Values{"app": {"outdated"}}})
+			expectRefused(t, err, http.StatusUnauthorized, `{"status":401,"reason":"outdated"}`)
 			for _, name := range []string{"Cookie", "X-Other", "X-Forwarded-For", "Forwarded"} {
 				if _, err := connect(t, s, phxclient.Options{Header: http.Header{name: {"intruder"}}}); err != nil {
 					t.Errorf("%s: %v", name, err)
@@ -138,6 +140,9 @@ func TestConnectAnswers(t *testing.T) {
 	reply := func(status phx.Status, text string) channel.Reply {
 		return channel.Reply{Status: status, Payload: channeltest.JSON(text)}
 	}
+	refusal := func(text string) channel.Result {
+		return channel.Result{Status: channel.StatusError, Reply: reply(phx.StatusError, text)}
+	}
 	for _, tc := range []struct {
 		name    string
 		res     channel.Result
@@ -156,6 +161,27 @@ func TestConnectAnswers(t *testing.T) {
 		{name: "a reply that is no object", res: channel.Result{Reply: reply(phx.StatusOK, `["users:7"]`)}, status: 500},
 		{name: "refused", res: channel.Result{Status: channel.StatusError}, status: 403},
 		{name: "refused with a reason", res: channel.Result{Status: channel.StatusError, Reply: reply(phx.StatusError, `{"reason":"banned"}`)}, status: 403, body: `{"reason":"banned"}`},
+		{name: "refused with bytes", res: channel.Result{Status: channel.StatusError, Reply: channel.Reply{Status: phx.StatusError, Payload: phx.Bytes([]byte{1})}}, status: 403, body: "\x01"},
+		{name: "refused with a text", res: refusal(`"no"`), status: 403, body: `"no"`},
+		{name: "refused with a list", res: refusal(`[{"status":401}]`), status: 403, body: `[{"status":401}]`},
+		{name: "refused with 400", res: refusal(`{"status":400}`), status: 400, body: `{"status":400}`},
+		{name: "refused with 401", res: refusal(`{"status":401,"reason":"expired"}`), status: 401, body: `{"status":401,"reason":"expired"}`},
+		{name: "refused with 429", res: refusal(` {"reason":"slow down", "status": 429 } `), status: 429, body: ` {"reason":"slow down", "status": 429 } `},
+		{name: "refused with 503", res: refusal(`{"status":503}`), status: 503, body: `{"status":503}`},
+		{name: "refused with 599", res: refusal(`{"status":599}`), status: 599, body: `{"status":599}`},
+		{name: "refused with a status of its own kind", res: refusal(`{"status":"error"}`), status: 403, body: `{"status":"error"}`},
+		{name: "refused with a status that is null", res: refusal(`{"status":null}`), status: 403, body: `{"status":null}`},
+		{name: "refused with a status in another case", res: refusal(`{"Status":401}`), status: 403, body: `{"Status":401}`},
+		{name: "refused with 101", res: refusal(`{"status":101}`), status: 500},
+		{name: "refused with 200", res: refusal(`{"status":200}`), status: 500},
+		{name: "refused with 302", res: refusal(`{"status":302}`), status: 500},
+		{name: "refused with 399", res: refusal(`{"status":399}`), status: 500},
+		{name: "refused with 600", res: refusal(`{"status":600}`), status: 500},
+		{name: "refused with a negative status", res: refusal(`{"status":-404}`), status: 500},
+		{name: "refused with a fraction", res: refusal(`{"status":404.5}`), status: 500},
+		{name: "refused with an exponent", res: refusal(`{"status":4e2}`), status: 500},
+		{name: "refused with very much", res: refusal(`{"status":99999999999999999999}`), status: 500},
+		{name: "let in with a status", res: channel.Result{Reply: reply(phx.StatusOK, `{"status":401}`)}, assigns: `{}`},
 		{name: "a push", res: channel.Result{Do: []channel.Effect{channel.Push("x", phx.Payload{})}}, status: 500},
 		{name: "failed", err: errors.New("no database"), status: 500},
 		{name: "busy", err: &channel.Refusal{Reason: phx.ReasonBusy}, status: 503},

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,9 +187,13 @@ func (t *Tenant) Connect(ctx context.Context, info phx.Payload) (socket.Config, 
 		return cfg, t.connectFailed(err)
 	}
 	if res.Status == channel.StatusError {
+		status, err := refusalStatus(res.Reply)
+		if err != nil {
+			return cfg, t.connectFailed(err)
+		}
 		return cfg, &socket.RefusedError{
-			Status: http.StatusForbidden, Body: res.Reply.Payload, HasBody: res.Reply.Status != "",
-			Err: errors.New("refused by the connector"),
+			Status: status, Body: res.Reply.Payload, HasBody: res.Reply.Status != "",
+			Err: fmt.Errorf("refused by the connector with status %d", status),
 		}
 	}
 	for _, e := range res.Do { // the last one counts
@@ -222,6 +228,29 @@ func (t *Tenant) connectFailed(err error) error {
 	}
 	t.log.Error("connect failed", "err", err)
 	return &socket.RefusedError{Status: http.StatusInternalServerError, Err: errors.New("connect failed")}
+}
+
+// refusalStatus reads {"status":401}. A connector may say that the client is at
+// fault, or the server, and nothing else: what is no refusal would be taken for a
+// page, or for a connection. A status that is no number is the body's own, as in
+// {"status":"error"}.
+func refusalStatus(r channel.Reply) (int, error) {
+	if r.Status == "" || r.Payload.IsBinary() || !r.Payload.IsObject() {
+		return http.StatusForbidden, nil
+	}
+	var body map[string]json.RawMessage // a struct would take "Status" too
+	if err := json.Unmarshal(r.Payload.Data(), &body); err != nil {
+		return 0, fmt.Errorf("tenant: the reply of connect: %w", err)
+	}
+	text := string(body["status"])
+	if text == "" || !strings.ContainsRune("-0123456789", rune(text[0])) {
+		return http.StatusForbidden, nil
+	}
+	status, err := strconv.Atoi(text)
+	if err != nil || status < 400 || status > 599 {
+		return 0, fmt.Errorf("tenant: connect refuses with the status %.20s; it may be 400 to 599", text)
+	}
+	return status, nil
 }
 
 // socketID reads {"id":"users:7"}.

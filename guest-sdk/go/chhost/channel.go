@@ -68,7 +68,8 @@ type Upgrader interface {
 type Connector interface {
 	// Connect is called for a client that opens a connection, before it joins
 	// anything. Return [OK] to let it in, or [Refuse] to answer 403 with the
-	// reason as the body.
+	// reason as the body; a number "status" in the reason, 400 to 599, is the HTTP
+	// status in its place.
 	Connect(c *Connection) ConnectResult
 }
 

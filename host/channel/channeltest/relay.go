@@ -67,6 +67,9 @@ func Relay(name string) channel.Handler {
 			if bytes.Contains(ev.Payload.Data(), []byte("intruder")) {
 				return result{Status: channel.StatusError, Reply: no(`{"reason":"unauthorized"}`)}, nil
 			}
+			if bytes.Contains(ev.Payload.Data(), []byte("outdated")) {
+				return result{Status: channel.StatusError, Reply: no(`{"status":401,"reason":"outdated"}`)}, nil
+			}
 			id := channel.Reply{Status: phx.StatusOK, Payload: Object(`{"id":"users:jo"}`)}
 			return result{Do: []channel.Effect{channel.Assign([]byte(`{"user":"jo"}`))}, Reply: id}, nil
 		},

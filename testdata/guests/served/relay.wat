@@ -8,9 +8,9 @@
 ;;   tell    is told to relay:news, as the event "told"
 ;;   whoami  is answered with what connect assigned to the socket
 ;;
-;; A client whose connection mentions an intruder is refused. After an upgrade the
-;; client is told the version that it comes from. There is the same in Go in
-;; host/channel/channeltest/relay.go.
+;; A client whose connection mentions an intruder is refused, one that is outdated
+;; with the status 401. After an upgrade the client is told the version that it comes
+;; from. There is the same in Go in host/channel/channeltest/relay.go.
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (import "chhost_v1" "reply_to" (func $reply_to (param i32 i32 i32 i32 i32)))
@@ -29,11 +29,13 @@
   (data (i32.const 80) "told")
   (data (i32.const 96) "upgraded")
   (data (i32.const 112) "intruder")
+  (data (i32.const 120) "outdated")
   (data (i32.const 128) "{\"user\":\"jo\"}")
   (data (i32.const 160) "{\"id\":\"users:jo\"}")
   (data (i32.const 192) "{\"reason\":\"unknown event\"}")
   (data (i32.const 224) "{\"reason\":\"unauthorized\"}")
   (data (i32.const 256) "{\"from\":\"") ;; and then the version
+  (data (i32.const 640) "{\"status\":401,\"reason\":\"outdated\"}")
 
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
   (func (export "ch_buffer") (param $size i32) (result i32)
@@ -135,6 +137,10 @@
         (if (call $same (local.get $at) (i32.const 112) (i32.const 8))
           (then
             (call $reply (i32.const 1) (i32.const 224) (i32.const 25) (i32.const 0))
+            (return (i32.const 1))))
+        (if (call $same (local.get $at) (i32.const 120) (i32.const 8))
+          (then
+            (call $reply (i32.const 1) (i32.const 640) (i32.const 34) (i32.const 0))
             (return (i32.const 1))))
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
         (br $next)))
