@@ -360,6 +360,11 @@ func (h *Host) Subscribers(topic string) int {
 // how many there were, and does not wait for them.
 func (h *Host) Kick(topic string) int { return h.tenant.Kick(topic) }
 
+// Disconnect ends every socket that connect has named id, on all nodes, with
+// close code 1001, see [tenant.Tenant.Disconnect], and returns how many there were
+// on this one. It does not wait for them.
+func (h *Host) Disconnect(id string) (int, error) { return h.tenant.Disconnect(id) }
+
 // Busy tells whether a channel is at work, timers that are not due left aside. It
 // is for those who wait until all that something caused has happened: tests that
 // move the clock, and the console.

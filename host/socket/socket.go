@@ -79,6 +79,10 @@ type Config struct {
 	// ID is what the application calls the socket, such as "users:7"; logs carry
 	// it. Default none.
 	ID string
+	// Directory lists the socket by its ID. Default none. Since is the moment at
+	// which the ID was asked for: what was closed later ends this socket too.
+	Directory *Directory
+	Since     Moment
 	// MaxChannels is how many topics the client may join. Default 100.
 	MaxChannels int
 	// Outbox is how many bytes may wait for the client, where each frame counts
@@ -424,6 +428,9 @@ func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
 func (s *Socket) Close(end End, why LeaveKind) {
 	if !s.end.CompareAndSwap(nil, &end) {
 		return
+	}
+	if s.listed() {
+		s.cfg.Directory.remove(s)
 	}
 	s.mu.Lock()
 	channels := s.channels.list

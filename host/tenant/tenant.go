@@ -70,7 +70,10 @@ type Tenant struct {
 	limits Limits
 	log    *slog.Logger
 	env    *channel.Env
-	routes atomic.Pointer[router.Table[channel.Handler]]
+	pubsub *pubsub.PubSub
+	// sockets are those that connect has named.
+	sockets socket.Directory
+	routes  atomic.Pointer[router.Table[channel.Handler]]
 
 	mu      sync.Mutex // of what the table was made of
 	list    []Route
@@ -79,7 +82,7 @@ type Tenant struct {
 
 // New returns a tenant. The error names the patterns that are no patterns.
 func New(cfg Config) (*Tenant, error) {
-	t := &Tenant{name: cfg.Name, limits: cfg.Limits, log: cfg.Logger}
+	t := &Tenant{name: cfg.Name, limits: cfg.Limits, log: cfg.Logger, pubsub: cfg.PubSub}
 	if t.name == "" {
 		t.name = Default
 	}
@@ -94,6 +97,7 @@ func New(cfg Config) (*Tenant, error) {
 	if err := errors.Join(checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
 		return nil, err
 	}
+	t.pubsub.Subscribe(t.controlTopic(), (*control)(t)) // for as long as both live
 	return t, nil
 }
 
@@ -170,6 +174,7 @@ func (t *Tenant) Socket() socket.Config {
 		Route:       t.Route,
 		MaxChannels: t.limits.Channels,
 		Outbox:      t.limits.Outbox,
+		Directory:   &t.sockets,
 		Logger:      t.log,
 	}
 }
@@ -182,6 +187,7 @@ func (t *Tenant) Connect(ctx context.Context, info phx.Payload) (socket.Config, 
 	if !t.Connects() {
 		return cfg, nil
 	}
+	cfg.Since = t.sockets.Now()
 	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now()})
 	if err != nil {
 		return cfg, t.connectFailed(err)

@@ -68,6 +68,7 @@ func (c *conn) start() {
 	if closed {
 		c.restart()
 	}
+	c.socket.Open()
 	go c.read()
 }
 
