@@ -18,6 +18,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,13 @@ type Config struct {
 	Addr string
 	// Listener is used instead of Addr if it is not nil. Run closes it.
 	Listener net.Listener
+	// CertFile and KeyFile, both in PEM, make Run speak TLS, from version 1.2 on,
+	// and HTTP/1.1 in it. They are read again when they change, at the next handshake;
+	// while they hold no pair, the last one stays. Default none.
+	CertFile, KeyFile string
+	// TLS is the same with certificates that come from elsewhere, or further settings
+	// for those of the files. It is not changed. Default none.
+	TLS *tls.Config
 	// Mount is the path of the socket; clients connect to Mount + "/websocket", or
 	// poll Mount + "/longpoll". Default "/socket".
 	Mount string
@@ -159,7 +167,8 @@ type Host struct {
 	locals locals // closed by the drain
 
 	peers   peers
-	headers []string // that connectors are told
+	headers []string    // that connectors are told
+	tls     *tls.Config // of the listener; nil: none
 
 	deploying chan struct{}      // has room for one deploy at a time
 	plugins   map[*Plugin]served // belongs to New, then to who deploys
@@ -211,10 +220,11 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
-	var proxies, headers error
+	var proxies, headers, secure error
 	h.peers, proxies = newPeers(cfg.TrustedProxies, cfg.ProxyHeader)
 	h.headers, headers = headerNames(cfg.ConnectHeaders)
-	if err := errors.Join(proxies, headers); err != nil {
+	h.tls, secure = tlsConfig(&cfg, h.log)
+	if err := errors.Join(proxies, headers, secure); err != nil {
 		return nil, err
 	}
 	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
@@ -453,6 +463,9 @@ func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 			failed <- fmt.Errorf("host: %w", err)
 			return server, failed
 		}
+	}
+	if h.tls != nil {
+		listener = tls.NewListener(listener, h.tls)
 	}
 	running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -104,7 +106,7 @@ func start(t *testing.T, args ...string) *running {
 	return c
 }
 
-var urlForm = regexp.MustCompile(`http://([^/\s]+)`)
+var urlForm = regexp.MustCompile(`https?://([^/\s]+)`)
 
 // address waits for the line that says where the command listens.
 func (c *running) address(t *testing.T) string {
@@ -219,4 +221,36 @@ func TestServe(t *testing.T) {
 	}
 	c := start(t, "serve", "--route", "a=b:*="+food, "--addr", "127.0.0.1:0", "--route", "foods:*="+food, "--cache", hosttest.CacheDir(t, "compiled"))
 	joinOn(t, c.address(t), "foods:all", `{}`)
+}
+
+// TestServeTLS serves a certificate that is replaced while it serves.
+func TestServeTLS(t *testing.T) {
+	dir, until := t.TempDir(), time.Now().Add(time.Hour)
+	first, second := hosttest.MakeCertificate(t, 1, until), hosttest.MakeCertificate(t, 2, until)
+	cert, key := first.Write(t, dir)
+	echo := filepath.Join(hosttest.Root(t), "testdata/guests/served/echo.wasm")
+	c := start(t, "serve", "--route", "*="+echo, "--addr", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--cache", hosttest.CacheDir(t, "compiled"))
+	address := c.address(t)
+	c.wait(t, "clients connect to wss://"+address+"/socket\n")
+	connect := func(trusted *x509.CertPool) error {
+		client, err := phxclient.Connect(t.Context(), "wss://"+address+"/socket", phxclient.ClientOptions{Options: phxclient.Options{TLS: &tls.Config{RootCAs: trusted}}})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		_, _, err = client.Join(t.Context(), "echo", phx.Payload{})
+		return err
+	}
+	if err := connect(first.Pool); err != nil {
+		t.Fatal(err)
+	}
+	second.Write(t, dir)
+	for deadline := time.Now().Add(time.Minute); connect(second.Pool) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the new certificate is not served")
+		}
+	}
+	if err := connect(first.Pool); err == nil {
+		t.Error("the old certificate is still served")
+	}
 }

@@ -31,7 +31,9 @@ func serveCommand() *cli.Command {
 			"The limits are " + strings.Join(author.LimitNames(), ", ") + ".\n\n" +
 			"Behind a proxy, such as one that takes TLS off, name its address with --trusted-proxy:\n" +
 			"then plugins are told the client's address, and not the proxy's.\n\n" +
-			"Phoenix clients connect to ws://HOST:PORT/socket.\n\n" +
+			"Phoenix clients connect to ws://HOST:PORT/socket, or with --tls-cert and --tls-key to\n" +
+			"wss://HOST:PORT/socket. A certificate that is replaced is used from the next\n" +
+			"connection on.\n\n" +
 			"In a control group with a limit of memory, such as a container, the garbage\n" +
 			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
 			"GOGC (100) how much garbage there may be below it, in percent of what is in use.",
@@ -40,6 +42,8 @@ func serveCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "connect-header", Usage: "tell it the request's header field `NAME`, such as x-tenant (repeatable)"},
 			&cli.StringSliceFlag{Name: "trusted-proxy", Usage: "believe the proxies in `CIDR`, such as 10.0.0.0/8, whom they connect for (repeatable)"},
 			&cli.StringFlag{Name: "proxy-header", Usage: "where those say it: `NAME` is X-Forwarded-For or Forwarded", Value: "X-Forwarded-For"},
+			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
+			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
 		}, commonFlags()...),
 		Action: serve,
@@ -50,48 +54,17 @@ func serve(c *cli.Context) error {
 	if err := arguments(c); err != nil {
 		return err
 	}
-	checkOrigin, err := origins(c)
+	cfg, err := serveConfig(c)
 	if err != nil {
 		return err
-	}
-	settings, limits, err := pluginOptions(c)
-	if err != nil {
-		return err
-	}
-	plugins := pluginFiles{settings: settings, limits: limits, byFile: make(map[string]*host.Plugin)}
-	if len(c.StringSlice("route")) == 0 {
-		return &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
-	}
-	routes, err := parseRoutes(c, plugins.read)
-	if err != nil {
-		return err
-	}
-	var connect *host.Plugin
-	if file := c.String("connect"); file != "" {
-		if connect, err = plugins.read(file); err != nil {
-			return fmt.Errorf("--connect %s: %w", file, err)
-		}
-	}
-	proxies, err := host.Proxies(c.StringSlice("trusted-proxy"))
-	if err != nil {
-		return &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
 	}
 	l, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	h, err := host.New(host.Config{
-		Listener:       l,
-		Routes:         routes,
-		Connect:        connect,
-		ConnectHeaders: c.StringSlice("connect-header"),
-		TrustedProxies: proxies,
-		ProxyHeader:    c.String("proxy-header"),
-		CheckOrigin:    checkOrigin,
-		CacheDir:       c.String("cache"),
-		Logger:         newLogger(c, c.App.ErrWriter),
-	})
+	cfg.Listener = l
+	h, err := host.New(cfg)
 	if errors.Is(err, host.ErrNoConnect) {
 		return fmt.Errorf("--connect %s: the plugin has no connect callback: leave the flag out to let every socket in, or name one that has (chhost check says)", c.String("connect"))
 	}
@@ -99,8 +72,51 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	limitMemory()
-	fmt.Fprintf(c.App.Writer, "listening on http://%s\nclients connect to ws://%s%s\n", hostPort(l), hostPort(l), host.DefaultMount)
+	secure := ""
+	if cfg.CertFile != "" {
+		secure = "s"
+	}
+	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\nclients connect to ws%[1]s://%[2]s%s\n", secure, hostPort(l), host.DefaultMount)
 	return h.Run(c.Context)
+}
+
+// serveConfig is what the flags say, but for the listener.
+func serveConfig(c *cli.Context) (host.Config, error) {
+	cfg := host.Config{
+		ConnectHeaders: c.StringSlice("connect-header"),
+		ProxyHeader:    c.String("proxy-header"),
+		CertFile:       c.String("tls-cert"),
+		KeyFile:        c.String("tls-key"),
+		CacheDir:       c.String("cache"),
+		Logger:         newLogger(c, c.App.ErrWriter),
+	}
+	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
+		return cfg, &usageError{c.Command.Name, "--tls-cert and --tls-key go together: the certificate, and the key that belongs to it"}
+	}
+	var err error
+	if cfg.CheckOrigin, err = origins(c); err != nil {
+		return cfg, err
+	}
+	if cfg.TrustedProxies, err = host.Proxies(c.StringSlice("trusted-proxy")); err != nil {
+		return cfg, &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
+	}
+	settings, limits, err := pluginOptions(c)
+	if err != nil {
+		return cfg, err
+	}
+	plugins := pluginFiles{settings: settings, limits: limits, byFile: make(map[string]*host.Plugin)}
+	if len(c.StringSlice("route")) == 0 {
+		return cfg, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
+	}
+	if cfg.Routes, err = parseRoutes(c, plugins.read); err != nil {
+		return cfg, err
+	}
+	if file := c.String("connect"); file != "" {
+		if cfg.Connect, err = plugins.read(file); err != nil {
+			return cfg, fmt.Errorf("--connect %s: %w", file, err)
+		}
+	}
+	return cfg, nil
 }
 
 // pluginFiles are the plugins that the command line names, by file: what names

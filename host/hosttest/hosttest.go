@@ -56,7 +56,13 @@ func Start(t testing.TB, cfg host.Config) *Server {
 		mount = host.DefaultMount
 	}
 	// Connections wait in the listener's backlog until Run takes them.
-	s := &Server{Host: h, URL: "http://" + l.Addr().String(), Socket: "ws://" + l.Addr().String() + mount, ended: make(chan struct{})}
+	secure := ""
+	if cfg.CertFile != "" || cfg.TLS != nil {
+		secure = "s"
+	}
+	s := &Server{
+		Host: h, URL: "http" + secure + "://" + l.Addr().String(), Socket: "ws" + secure + "://" + l.Addr().String() + mount, ended: make(chan struct{}),
+	}
 	go func() {
 		defer close(s.ended)
 		s.err = h.Run(context.Background())
