@@ -87,6 +87,12 @@ type Config struct {
 	// Fallback serves every path outside Mount, such as the pages of an
 	// application. Default: 404.
 	Fallback http.Handler
+	// Hosts are the names by which clients may ask for this host, such as
+	// "chat.example.com" or "*.example.com", with any port; addresses always do. A
+	// request for another name is answered 403. That is for hosts which trust those
+	// who can reach them, on a developer's machine say: a page of any name may be made
+	// to lead there. Default: all names.
+	Hosts []string
 	// CheckOrigin tells whether a browser's page of another origin may connect.
 	// Default: a page may connect to the host that it was loaded from.
 	CheckOrigin func(r *http.Request) bool
@@ -167,6 +173,7 @@ type Host struct {
 	locals locals // closed by the drain
 
 	peers   peers
+	names   hostNames   // that the host answers to
 	headers []string    // that connectors are told
 	tls     *tls.Config // of the listener; nil: none
 
@@ -220,11 +227,12 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
-	var proxies, headers, secure error
+	var proxies, headers, names, secure error
 	h.peers, proxies = newPeers(cfg.TrustedProxies, cfg.ProxyHeader)
 	h.headers, headers = headerNames(cfg.ConnectHeaders)
+	h.names, names = newHostNames(cfg.Hosts)
 	h.tls, secure = tlsConfig(&cfg, h.log)
-	if err := errors.Join(proxies, headers, secure); err != nil {
+	if err := errors.Join(proxies, headers, names, secure); err != nil {
 		return nil, err
 	}
 	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
@@ -285,7 +293,7 @@ func (h *Host) build() error {
 	if h.cfg.Fallback != nil {
 		mux.Handle("/", h.cfg.Fallback)
 	}
-	h.mux, h.draining = mux, draining
+	h.mux, h.draining = h.names.guard(mux, h.log), h.names.guard(draining, h.log)
 	return nil
 }
 

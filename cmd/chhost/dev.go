@@ -31,7 +31,7 @@ func devCommand() *cli.Command {
 			"   chhost dev build/food.wasm",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "topic", Value: cli.NewStringSlice("*"), Usage: "serve the topics that match `PATTERN`; repeatable"},
-		}, commonFlags()...),
+		}, commonFlags("answer to `NAME` too, besides localhost and addresses, such as mybox.local (repeatable)")...),
 		Action: runDev,
 	}
 }
@@ -63,6 +63,7 @@ func runDev(c *cli.Context) error {
 		Limits:      limits,
 		Listener:    l,
 		Address:     hostPort(l),
+		Hosts:       append(c.StringSlice("host"), namesOf(c.String("addr"))...),
 		CheckOrigin: checkOrigin,
 		CacheDir:    c.String("cache"),
 		Logger:      newLogger(c, c.App.ErrWriter),

@@ -20,11 +20,13 @@ import (
 
 const defaultAddr = "127.0.0.1:4000"
 
-// commonFlags are those of every command that serves.
-func commonFlags() []cli.Flag {
+// commonFlags are those of every command that serves. hostUsage says what --host
+// means to it.
+func commonFlags(hostUsage string) []cli.Flag {
 	return append(pluginFlags(),
 		&cli.StringFlag{Name: "addr", Value: defaultAddr, Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 		&cli.StringSliceFlag{Name: "origin", Usage: "let pages of `ORIGIN` connect besides those of this host, such as https://example.com or //*.example.com (repeatable)"},
+		&cli.StringSliceFlag{Name: "host", Usage: hostUsage},
 		cacheFlag(),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
 	)
@@ -72,6 +74,15 @@ func listen(c *cli.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on %s (see --addr): %w", addr, err)
 	}
 	return l, nil
+}
+
+// namesOf is the name in an address to listen on, if it is one.
+func namesOf(addr string) []string {
+	name, _, err := net.SplitHostPort(addr)
+	if err != nil || name == "" || net.ParseIP(name) != nil {
+		return nil
+	}
+	return []string{name}
 }
 
 // suggestAddr makes an address of a host, or of a port.

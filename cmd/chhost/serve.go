@@ -45,7 +45,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
 			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-		}, commonFlags()...),
+		}, commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)")...),
 		Action: serve,
 	}
 }
@@ -85,6 +85,7 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 	cfg := host.Config{
 		ConnectHeaders: c.StringSlice("connect-header"),
 		ProxyHeader:    c.String("proxy-header"),
+		Hosts:          c.StringSlice("host"),
 		CertFile:       c.String("tls-cert"),
 		KeyFile:        c.String("tls-key"),
 		CacheDir:       c.String("cache"),

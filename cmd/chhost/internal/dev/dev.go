@@ -17,7 +17,7 @@ import (
 	"github.com/chhost/chhost/host"
 )
 
-// Config says what to serve and where. All fields but Settings, Limits,
+// Config says what to serve and where. All fields but Settings, Limits, Hosts,
 // CheckOrigin, CacheDir and Logger are needed.
 type Config struct {
 	// Plugin is the directory of a plugin's Go source, whose page is in its web
@@ -33,6 +33,9 @@ type Config struct {
 	Listener net.Listener
 	// Address is the listener's host and port as a browser reaches it.
 	Address string
+	// Hosts are names by which browsers may ask for the host besides localhost, see
+	// [host.Config.Hosts]. Default none.
+	Hosts []string
 	// CheckOrigin is [host.Config.CheckOrigin].
 	CheckOrigin func(*http.Request) bool
 	// CacheDir is [host.Config.CacheDir].
@@ -100,6 +103,7 @@ func serve(ctx context.Context, cfg Config, source source, module []byte, watch 
 		Connect:         current,
 		ConnectOptional: true, // the plugin may get a connect callback, or lose it, with any save
 		Fallback:        pages(journal),
+		Hosts:           append([]string{"*.localhost"}, cfg.Hosts...),
 		CheckOrigin:     cfg.CheckOrigin,
 		CacheDir:        cfg.CacheDir,
 		Logger:          cfg.Logger,
