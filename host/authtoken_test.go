@@ -3,6 +3,7 @@ package host_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -163,6 +164,52 @@ func TestConnectPeer(t *testing.T) {
 		shake(t, s, "", http.Header{"X-Forwarded-For": {"10.0.0.1, [2001:db8::7]:80"}, "Forwarded": {"for=198.51.100.7"}})
 		if peer != tc.want {
 			t.Errorf("trusting %s, %q: the peer is %s, want %s", tc.proxy, tc.header, peer, tc.want)
+		}
+	}
+}
+
+// Over long-polling the token comes as it is, in a header field of the GET that
+// opens the session.
+func TestAuthTokenOfPolls(t *testing.T) {
+	token := ""
+	h := connecting(func(ev *channel.Event) (channel.Result, error) {
+		var info struct {
+			Token string `json:"auth_token"`
+		}
+		err := json.Unmarshal(ev.Payload.Data(), &info)
+		token = info.Token
+		return channel.Result{}, err
+	})
+	s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: h}}, ConnectHandler: h})
+	for _, tc := range []struct {
+		name   string
+		lines  []string
+		status int
+		answer string
+		token  string
+	}{
+		{"none", nil, 200, `{"status":410,`, ""},
+		{"one", []string{"dG9rZW4="}, 200, `{"status":410,`, "dG9rZW4="},
+		{"empty", []string{""}, 200, `{"status":410,`, ""},
+		{"of another script", []string{"ü"}, 200, `{"status":410,`, "ü"},
+		{"no UTF-8", []string{"\xff"}, 400, `{"status":403`, "not asked"},
+		{"two", []string{"a", "a"}, 400, `{"status":403`, "not asked"},
+	} {
+		token = "not asked"
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+host.DefaultMount+"/longpoll?vsn=2.0.0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header["X-Phoenix-Authtoken"] = tc.lines
+		r.Header.Set("Sec-Websocket-Protocol", "phoenix, base64url.bearer.phx.!") // of another transport
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != tc.status || !strings.HasPrefix(string(body), tc.answer) || token != tc.token {
+			t.Errorf("%s: status %d, %s, token %q, %v; want %d, %s and %q", tc.name, res.StatusCode, body, token, err, tc.status, tc.answer, tc.token)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -76,13 +77,14 @@ func disconnect(t *testing.T, s *hosttest.Server, id string, want int) {
 // TestDisconnect ends the sockets of one name and no others, with 1001, tells
 // their channels why, and forgets them.
 func TestDisconnect(t *testing.T) {
-	for _, version := range []string{"1.0.0", "2.0.0"} {
-		t.Run(version, func(t *testing.T) {
+	for _, of := range []phxclient.Options{{Version: "1.0.0"}, {Version: "2.0.0"}, {Version: "2.0.0", LongPoll: true}} {
+		t.Run(fmt.Sprintf("%s long-poll %v", of.Version, of.LongPoll), func(t *testing.T) {
 			log := new(channeltest.Log)
 			h := naming(log)
 			s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: h}}, ConnectHandler: h, Logger: log.Logger()})
 			open := func(params url.Values) *phxclient.Client {
-				c := s.Connect(t, phxclient.ClientOptions{Options: phxclient.Options{Version: version, Params: params}})
+				of.Params = params
+				c := s.Connect(t, phxclient.ClientOptions{Options: of})
 				if _, _, err := c.Join(t.Context(), "a", phx.Payload{}); err != nil {
 					t.Fatal(err)
 				}

@@ -109,6 +109,8 @@ func TestTLSVersions(t *testing.T) {
 	o := trusting(made.Pool)
 	o.TLS.NextProtos = []string{"h2", "http/1.1"}
 	expectAlive(t, s.Connect(t, o))
+	o.LongPoll = true
+	expectAlive(t, s.Connect(t, o))
 	// And who forgot the s is told.
 	res, err := http.Get(strings.Replace(s.URL, "https", "http", 1))
 	if err != nil {

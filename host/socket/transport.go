@@ -10,7 +10,8 @@ import (
 //
 // A connection is accepted in this order: its version of the protocol and its
 // origin are looked at, then the host's function is asked, once, and its answer is
-// passed on; only then is there a [Socket]. Nothing is accepted after Shutdown was
+// passed on; only then is there a [Socket], and [Socket.Open] is called as soon as it
+// can be woken. Nothing is accepted after Shutdown was
 // called, and nothing is left behind by what was refused.
 //
 // One reader hands the client's frames to [Socket.HandleFrame], in the client's

@@ -236,6 +236,7 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
 		t.unavailable(w)
 		return
 	}
+	s.socket.Open()
 	answer(w, http.StatusOK, `{"status":410,"token":"`+t.sign(token{s.id, 0})+`","messages":[]}`)
 }
 

@@ -25,6 +25,7 @@ const (
 	bytesContract = "bytes go to clients that take them"
 	tooLarge      = "a frame over the limit ends the socket with 1009"
 	toldWhy       = "a client is told why its socket ended, behind what waited"
+	openSocket    = "a socket is found by its name while it is open"
 	slowClient    = "a slow client blocks nobody and is cut off"
 	readerWaits   = "the reader waits while the socket has no room"
 	goneClient    = "a client that goes is noticed"
@@ -42,6 +43,7 @@ func contracts() []contract {
 		{name: bytesContract, check: checkBytes},
 		{name: tooLarge, sends: true, maxFrame: 1000, check: checkTooLarge},
 		{name: toldWhy, sends: true, check: checkToldWhy},
+		{name: openSocket, check: checkOpen},
 		{name: slowClient, outbox: 256 << 10, check: checkSlowClient},
 		{name: readerWaits, sends: true, check: checkReaderWaits},
 		{name: goneClient, check: checkGone},
@@ -280,6 +282,36 @@ func checkToldWhy(r *rig) error {
 	return nil
 }
 
+// checkOpen disconnects by name, first nobody, then everybody, one of whom has
+// gone before.
+func checkOpen(r *rig) error {
+	end := socket.End{Code: socket.CloseGoingAway, Reason: "disconnected"}
+	var clients []Client
+	for range 3 {
+		client, err := r.join()
+		if err != nil {
+			return err
+		}
+		clients = append(clients, client)
+	}
+	if n := r.sockets.Close("another", end, channel.LeaveKicked); n != 0 {
+		return fmt.Errorf("%d sockets go by a name that is not theirs", n)
+	}
+	clients[0].Abort()
+	if err := r.noticeGone(clients[1:]...); err != nil {
+		return err
+	}
+	if n := r.sockets.Close(socketName, end, channel.LeaveKicked); n != 2 {
+		return fmt.Errorf("%d sockets were found by their name, want the two that are open", n)
+	}
+	for _, client := range clients[1:] {
+		if err := r.expectEnd(client, socket.CloseGoingAway); err != nil {
+			return err
+		}
+	}
+	return r.expectLeft(channel.LeaveClosed, channel.LeaveKicked, channel.LeaveKicked)
+}
+
 // checkSlowClient sends to a client that does not receive until it is cut off, and
 // to one beside it that does.
 func checkSlowClient(r *rig) error {
@@ -373,18 +405,25 @@ func checkGone(r *rig) error {
 		return err
 	}
 	c.Abort()
-	if err := r.eventually("leave to be called", func() bool {
-		if r.adapter.Idle != nil && len(r.left()) == 0 && !r.adapter.ReadOnly {
-			// Who stays shows it, however much time passes.
-			_ = errors.Join(r.send(stays, heartbeat), r.expect(stays, beatReply))
-			r.adapter.Idle(r.transport)
-		}
-		return len(r.left()) > 0
-	}); err != nil {
+	if err := r.noticeGone(stays); err != nil {
 		return err
 	}
 	r.broadcast("n", numbered(1))
 	return errors.Join(r.expect(stays, numberedFrame("n", 1)), r.expectLeft(channel.LeaveClosed))
+}
+
+// noticeGone waits until the first client that has gone was noticed.
+func (r *rig) noticeGone(stay ...Client) error {
+	return r.eventually("leave to be called", func() bool {
+		if r.adapter.Idle != nil && len(r.left()) == 0 && !r.adapter.ReadOnly {
+			// Who stays shows it, however much time passes.
+			for _, c := range stay {
+				_ = errors.Join(r.send(c, heartbeat), r.expect(c, beatReply))
+			}
+			r.adapter.Idle(r.transport)
+		}
+		return len(r.left()) > 0
+	})
 }
 
 func checkShutdown(r *rig) error {

@@ -43,7 +43,7 @@ type events struct {
 
 // faults are what a transport may do wrong, for tests of the suite.
 type faults struct {
-	ignoresOrigin, asksTwice, swaps, drops, noCode, deaf, keepsOpen, noLeave bool
+	ignoresOrigin, asksTwice, swaps, drops, noCode, deaf, keepsOpen, noLeave, unlisted bool
 }
 
 func newEvents(cfg Config, f faults) *events {
@@ -113,6 +113,9 @@ func (t *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t.mu.Unlock()
 	defer t.forget(s)
+	if !t.faults.unlisted {
+		s.Open()
+	}
 	if s.HandleFrame(r.Context(), phx.Frame{Data: []byte(join)}) == nil {
 		t.write(w, r, s, wake)
 	}
@@ -301,6 +304,7 @@ func TestFaultsAreCaught(t *testing.T) {
 		{"does not say why", faults{noCode: true}, shutdownTells, "should have been told 1012"},
 		{"does not see clients go", faults{deaf: true}, goneClient, "in vain for leave"},
 		{"does not end sockets", faults{noLeave: true}, goneClient, "in vain for leave"},
+		{"does not open sockets", faults{unlisted: true}, openSocket, "0 sockets were found"},
 		{"waits for clients to go", faults{keepsOpen: true}, shutdownTells, "does not end with its context"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {

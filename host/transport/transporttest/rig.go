@@ -33,6 +33,7 @@ type rig struct {
 	endRun    context.CancelFunc
 	run       chan error
 	clients   []Client
+	sockets   socket.Directory
 
 	accepted atomic.Int64
 	refuse   atomic.Pointer[error] // what Accept returns
@@ -44,6 +45,9 @@ type rig struct {
 	mu     sync.Mutex
 	leaves []channel.LeaveKind
 }
+
+// socketName is what all sockets are called.
+const socketName = "client"
 
 func newRig(ctx context.Context, a Adapter, c contract, patience time.Duration) *rig {
 	r := &rig{
@@ -60,7 +64,7 @@ func newRig(ctx context.Context, a Adapter, c contract, patience time.Duration) 
 			if err := r.refuse.Load(); err != nil {
 				return socket.Config{}, *err
 			}
-			return socket.Config{Env: r.env, Outbox: c.outbox, Logger: r.log.Logger(), Route: func(topic string) (channel.Handler, bool) {
+			return socket.Config{ID: socketName, Directory: &r.sockets, Since: r.sockets.Now(), Env: r.env, Outbox: c.outbox, Logger: r.log.Logger(), Route: func(topic string) (channel.Handler, bool) {
 				if route := r.route.Load(); route != nil {
 					(*route)(topic)
 				}
