@@ -25,7 +25,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,8 +36,6 @@ import (
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
-	"github.com/chhost/chhost/host/transport/longpoll"
-	"github.com/chhost/chhost/host/transport/websocket"
 	"github.com/chhost/chhost/host/wasm"
 )
 
@@ -60,6 +57,9 @@ type Config struct {
 	// Mount is the path of the socket; clients connect to Mount + "/websocket", or
 	// poll Mount + "/longpoll". Default "/socket".
 	Mount string
+	// Mounts are further paths of the same kind, with the same channels, each with
+	// origins of its own; connect is told the path. Default none.
+	Mounts []Mount
 	// Routes send topics to channels. The first match wins.
 	Routes []Route
 	// RoutesOptional lets a host have none: its topics can be broadcast to and
@@ -221,9 +221,6 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.Mount == "" {
 		h.cfg.Mount = DefaultMount
 	}
-	if !strings.HasPrefix(h.cfg.Mount, "/") {
-		return nil, fmt.Errorf("host: the mount %q must start with a slash", h.cfg.Mount)
-	}
 	if h.cfg.Grace <= 0 {
 		h.cfg.Grace = DefaultGrace
 	}
@@ -268,33 +265,7 @@ func (h *Host) build() error {
 	if err := errors.Join(faults, err); err != nil {
 		return err // all that is wrong, with the modules and with the patterns
 	}
-	ws := websocket.New(websocket.Config{
-		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportWebSocket) },
-		CheckOrigin: h.cfg.CheckOrigin,
-		MaxFrame:    h.cfg.MaxFrame,
-		IdleTimeout: h.cfg.IdleTimeout,
-		Logger:      h.log,
-	})
-	poll := longpoll.New(longpoll.Config{
-		Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportLongPoll) },
-		CheckOrigin: h.cfg.CheckOrigin,
-		MaxFrame:    h.cfg.MaxFrame,
-		Window:      h.cfg.LongPollWindow,
-		Logger:      h.log,
-	})
-	h.transports = []socket.Transport{ws, poll}
-	mux := http.NewServeMux()
-	mount := strings.TrimSuffix(h.cfg.Mount, "/")
-	mux.Handle(mount+"/websocket", ws)
-	mux.Handle(mount+"/longpoll", poll)
-	draining := http.NewServeMux()
-	draining.Handle(mount+"/longpoll", poll)
-	draining.HandleFunc("/", notRunning)
-	if h.cfg.Fallback != nil {
-		mux.Handle("/", h.cfg.Fallback)
-	}
-	h.mux, h.draining = h.names.guard(mux, h.log), h.names.guard(draining, h.log)
-	return nil
+	return h.mount()
 }
 
 // handlers returns the routes with their plugins compiled. Routes that are at

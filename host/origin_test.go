@@ -1,21 +1,31 @@
 package host_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx/phxclient"
 )
 
-func TestOrigins(t *testing.T) {
-	for _, tc := range []struct {
-		entries string // separated by spaces
-		origin  string
-		want    bool
-	}{
+// originRow says whether a page of origin may connect to chat.example:4000.
+type originRow struct {
+	entries string // separated by spaces
+	origin  string
+	want    bool
+}
+
+func originRows() []originRow {
+	return []originRow{
 		// The host's own pages, and clients that are no browsers.
 		{"", "", true},
 		{"", "http://chat.example:4000", true},
@@ -138,7 +148,11 @@ func TestOrigins(t *testing.T) {
 		{"*", "null", true},
 		{"*", "file://", true},
 		{"*", "https://anything.example", true},
-	} {
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	for _, tc := range originRows() {
 		check, err := host.Origins(strings.Fields(tc.entries))
 		if err != nil {
 			t.Fatalf("%q: %v", tc.entries, err)
@@ -149,6 +163,111 @@ func TestOrigins(t *testing.T) {
 		}
 		if got := check(r); got != tc.want {
 			t.Errorf("with %q: %q is let in: %v, want %v", tc.entries, tc.origin, got, tc.want)
+		}
+	}
+}
+
+// TestOriginsOfMounts: what is denied is 403, which polls tell in the body of a
+// 200, and what one mount allows is not allowed at another.
+func TestOriginsOfMounts(t *testing.T) {
+	rows := originRows()
+	cfg := host.Config{Routes: echoRoutes()}
+	paths := make(map[string]string) // by entries
+	for _, row := range rows {
+		if paths[row.entries] != "" {
+			continue
+		}
+		check, err := host.Origins(strings.Fields(row.entries))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths[row.entries] = fmt.Sprintf("/mount%d", len(paths))
+		cfg.Mounts = append(cfg.Mounts, host.Mount{Path: paths[row.entries], CheckOrigin: check})
+	}
+	s := hosttest.Start(t, cfg)
+	shake(t, s, "", nil) // the host runs now
+	serve := func(path, origin string, handshake bool) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Host = "chat.example:4000"
+		if handshake {
+			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	for _, row := range append(rows, originRow{"default", "https://a.com", false}, originRow{"default", "http://chat.example:4000", true}) {
+		path := paths[row.entries]
+		if row.entries == "default" {
+			path = host.DefaultMount
+		}
+		// A recorder cannot become a WebSocket, which is 500.
+		status := map[bool]int{true: http.StatusInternalServerError, false: http.StatusForbidden}[row.want]
+		if w := serve(path+"/websocket", row.origin, true); w.Code != status {
+			t.Errorf("with %q: a WebSocket of %q is answered %d, want %d", row.entries, row.origin, w.Code, status)
+		}
+		body := map[bool]string{true: `{"status":410,`, false: `{"status":403}`}[row.want]
+		if w := serve(path+"/longpoll", row.origin, false); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), body) {
+			t.Errorf("with %q: a poll of %q is answered %d, %s, want %s", row.entries, row.origin, w.Code, w.Body, body)
+		}
+	}
+}
+
+// TestMounts: all mounts lead to the same channels, and connect is told which it
+// was; a session that polls at one is unknown at another.
+func TestMounts(t *testing.T) {
+	var path string
+	h := connecting(func(ev *channel.Event) (channel.Result, error) {
+		var info struct{ URI struct{ Path string } }
+		err := json.Unmarshal(ev.Payload.Data(), &info)
+		path = info.URI.Path
+		return channel.Result{}, err
+	})
+	s := hosttest.Start(t, host.Config{
+		Routes: echoRoutes(), ConnectHandler: h, Mount: "/", Mounts: []host.Mount{{Path: "/admin/"}, {Path: "/a/b"}},
+	})
+	for mount, want := range map[string]string{"": "/websocket", "/admin": "/admin/websocket", "/a/b": "/a/b/websocket"} {
+		c, err := phxclient.Connect(t.Context(), strings.TrimSuffix(s.Socket, "/")+mount, phxclient.ClientOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", mount, err)
+		}
+		expectAlive(t, c)
+		c.Close()
+		if path != want {
+			t.Errorf("connect was told %s, want %s", path, want)
+		}
+	}
+	poll := func(url string) (answer struct {
+		Status int
+		Token  string
+	}) {
+		res, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	first := poll(s.URL + "/admin/longpoll?vsn=2.0.0")
+	if other := poll(s.URL + "/a/b/longpoll?vsn=2.0.0&token=" + url.QueryEscape(first.Token)); first.Status != 410 || other.Status != 410 || other.Token == first.Token {
+		t.Errorf("%+v, and at another mount %+v", first, other)
+	}
+	for want, mounts := range map[string][]host.Mount{
+		`the mount "admin" must start with a slash`:    {{Path: "admin"}},
+		`the mount "" must start with a slash`:         {{}},
+		`the mount "/socket/" is there twice`:          {{Path: "/socket/"}},
+		`the mount "/a" is there twice`:                {{Path: "/a"}, {Path: "/a"}},
+		`the mount "/a/{b}" is no path: leave out`:     {{Path: "/a/{b}"}},
+		`the mount "/GET /a" is no path: leave out sp`: {{Path: "/GET /a"}},
+	} {
+		if _, err := host.New(host.Config{Routes: echoRoutes(), Mounts: mounts}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

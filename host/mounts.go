@@ -1,0 +1,81 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/transport/longpoll"
+	"github.com/chhost/chhost/host/transport/websocket"
+)
+
+// Mount is a path at which clients connect, with what is its own.
+type Mount struct {
+	// Path begins with a slash; clients connect to Path + "/websocket", or poll
+	// Path + "/longpoll".
+	Path string
+	// CheckOrigin is [Config.CheckOrigin] for this path, with the same default: what
+	// another mount allows is not allowed here.
+	CheckOrigin func(r *http.Request) bool
+}
+
+// mounts are all of them, that of the configuration's own fields first. The error
+// names each that is none.
+func (h *Host) mounts() ([]Mount, error) {
+	mounts := append([]Mount{{h.cfg.Mount, h.cfg.CheckOrigin}}, h.cfg.Mounts...)
+	seen := make(map[string]bool)
+	var errs []error
+	for i := range mounts {
+		path := strings.TrimSuffix(mounts[i].Path, "/")
+		switch {
+		case !strings.HasPrefix(mounts[i].Path, "/"):
+			errs = append(errs, fmt.Errorf("host: the mount %q must start with a slash", mounts[i].Path))
+		case strings.ContainsAny(path, "{} \t"):
+			errs = append(errs, fmt.Errorf("host: the mount %q is no path: leave out spaces and braces", mounts[i].Path))
+		case seen[path]:
+			errs = append(errs, fmt.Errorf("host: the mount %q is there twice", mounts[i].Path))
+		}
+		seen[path] = true
+		mounts[i].Path = path
+	}
+	return mounts, errors.Join(errs...)
+}
+
+// mount makes the transports, two for each mount: a session that polls at one is
+// unknown at another. What is in mux serves until the host drains, and what is in
+// draining while it does.
+func (h *Host) mount() error {
+	mounts, err := h.mounts()
+	if err != nil {
+		return err
+	}
+	mux, draining := http.NewServeMux(), http.NewServeMux()
+	for _, m := range mounts {
+		ws := websocket.New(websocket.Config{
+			Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportWebSocket) },
+			CheckOrigin: m.CheckOrigin,
+			MaxFrame:    h.cfg.MaxFrame,
+			IdleTimeout: h.cfg.IdleTimeout,
+			Logger:      h.log,
+		})
+		poll := longpoll.New(longpoll.Config{
+			Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportLongPoll) },
+			CheckOrigin: m.CheckOrigin,
+			MaxFrame:    h.cfg.MaxFrame,
+			Window:      h.cfg.LongPollWindow,
+			Logger:      h.log,
+		})
+		h.transports = append(h.transports, ws, poll)
+		mux.Handle(m.Path+"/websocket", ws)
+		mux.Handle(m.Path+"/longpoll", poll)
+		draining.Handle(m.Path+"/longpoll", poll)
+	}
+	draining.HandleFunc("/", notRunning)
+	if h.cfg.Fallback != nil {
+		mux.Handle("/", h.cfg.Fallback)
+	}
+	h.mux, h.draining = h.names.guard(mux, h.log), h.names.guard(draining, h.log)
+	return nil
+}
