@@ -166,7 +166,7 @@ func connectRule() Rule {
 	return rule(PhaseConnect, Imported(ImportReply, ImportAssign),
 		Effect{
 			StatusOK, "The client is connected; what `assign` got are the socket's assigns. " +
-				"`reply` may name the socket: its payload is an object, whose `id` is a name, which the host's log carries. " +
+				"`reply` may name the socket: its payload is an object, whose `id` is a name, which the host's log carries and by which an operator disconnects it. " +
 				"A reply with status 1 is a contract error.",
 			`assign({"user":7}), reply(0, {"id":"users:7"}), OK => connected, the socket is called users:7`,
 		},

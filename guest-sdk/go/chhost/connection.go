@@ -88,8 +88,9 @@ func (c *Connection) Assign(state Sendable) {
 }
 
 // Name gives the connection a name, such as "users:7", which the host's log
-// carries. Most have none. It can be called once, and returns OK, so that it can
-// be the last line.
+// carries and by which an operator disconnects it. Most have none, and several may
+// have the same. It can be called once, and returns OK, so that it can be the last
+// line.
 func (c *Connection) Name(id string) OKResult {
 	c.reply("Name", replyOK, Map{"id": id})
 	return OK
