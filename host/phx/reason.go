@@ -35,6 +35,10 @@ const (
 	ReasonTooManyChannels Reason = "too many channels joined"
 	// ReasonOverloaded: the channel's mailbox is full.
 	ReasonOverloaded Reason = "overloaded"
+	// ReasonRateLimited: the client sends more than its rates allow.
+	ReasonRateLimited Reason = "rate_limited"
+	// ReasonTooManyJoins: the client joins more often than its rate allows.
+	ReasonTooManyJoins Reason = "too_many_joins"
 	// ReasonBusy: no instance of the plugin was free in time.
 	ReasonBusy Reason = "busy"
 	// ReasonUnavailable: the plugin is not being served at the moment.

@@ -99,6 +99,7 @@ type rig struct {
 	pubsub  *pubsub.PubSub
 	env     *channel.Env
 	log     channeltest.Log
+	counts  socket.Counts
 	wakes   atomic.Int64
 }
 
@@ -122,6 +123,7 @@ func newRigAt(t testing.TB, now func() time.Time, cfg socket.Config) *rig {
 		cfg.Logger = r.log.Logger()
 	}
 	cfg.Wake = func() { r.wakes.Add(1) }
+	cfg.Counts = &r.counts
 	r.Socket = socket.New(cfg)
 	t.Cleanup(func() {
 		r.Close(socket.End{}, channel.LeaveClosed)

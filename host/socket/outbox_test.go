@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
@@ -169,7 +171,8 @@ func TestOutboxBound(t *testing.T) {
 	r.receive(t, join("t"))
 	r.settle(t)
 	r.Send(make([]byte, 400))
-	r.Send(make([]byte, 601-2*cost))
+	r.Send(make([]byte, 601-2*cost)) // a burst
+	r.Send(make([]byte, 3000-2*cost))
 	r.Send([]byte("late"))
 	r.expectEnd(t, socket.CloseTryAgainLater)
 	r.expectLeft(t, channel.LeaveClosed)
@@ -180,6 +183,45 @@ func TestOutboxBound(t *testing.T) {
 	r.Send(large)
 	r.Send([]byte("x"))
 	r.expectEnd(t, socket.CloseTryAgainLater)
+}
+
+// Up to four times the bound may wait as long as these are few frames, but not
+// for longer than 5 s; what waits is then dropped with the next frame. Once it was
+// taken out, all begins anew.
+func TestABurstIsNoSlowClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, socket.Config{Outbox: 1000})
+		for range 3 {
+			for range 8 {
+				r.Send(make([]byte, 400))
+			}
+			time.Sleep(5*time.Second - 1)
+			r.Send(make([]byte, 400))
+			if got, end := r.written(); len(got) != 9 || end != nil {
+				t.Fatalf("%d frames, end %v, want all nine", len(got), end)
+			}
+		}
+		for range 8 {
+			r.Send(make([]byte, 400))
+		}
+		time.Sleep(5 * time.Second)
+		r.Send(make([]byte, 400))
+		r.expectEnd(t, socket.CloseTryAgainLater)
+	})
+	r := newRig(t, socket.Config{Outbox: 1000})
+	for range 32 {
+		r.Send(make([]byte, 30)) // a thirtieth frame would be above the bound
+	}
+	if got, end := r.written(); len(got) != 32 || end != nil {
+		t.Fatalf("%d frames, end %v, want all 32", len(got), end)
+	}
+	for range 33 {
+		r.Send(make([]byte, 30))
+	}
+	r.expectEnd(t, socket.CloseTryAgainLater)
+	if n := r.counts.SlowClosed.Load(); n != 1 {
+		t.Errorf("%d slow clients were counted", n)
+	}
 }
 
 // Frames cost more than their bytes: a client that makes the host queue tiny
@@ -218,7 +260,7 @@ func TestNothingSlipsInBehindTheOverflow(t *testing.T) {
 	r.Send([]byte("a"))
 	r.Next(nil)
 	r.Send(make([]byte, 90))
-	r.Send(make([]byte, 90))
+	r.Send(make([]byte, 300))
 	r.expectEnd(t, socket.CloseTryAgainLater)
 	if r.wakes.Load() != 1 {
 		t.Errorf("woken %d times, although somebody writes", r.wakes.Load())

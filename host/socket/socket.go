@@ -86,9 +86,20 @@ type Config struct {
 	// MaxChannels is how many topics the client may join. Default 100.
 	MaxChannels int
 	// Outbox is how many bytes may wait for the client, where each frame counts
-	// for 24 more than it has; one more and the connection is closed with code
-	// 1013. Default 1 MiB.
+	// for 24 more than it has. If there is no room for one more, Slow decides. Up to
+	// 32 large frames may be four times as much, but not for longer than 5 s. What
+	// the transport has taken out to write it, as much again, is not counted.
+	// Default 1 MiB.
 	Outbox int
+	// Slow says what is done with broadcasts and pushes of a topic and event for
+	// which there is no room. It is called with a lock held, and must not block.
+	// Default: always SlowClose.
+	Slow func(topic, event string) SlowPolicy
+	// Rates bound what the client may send. Default: nothing does.
+	Rates Rates
+	// Counts is where the socket counts what it refused and left out, together with
+	// other sockets. Default: nowhere.
+	Counts *Counts
 	// Logger receives what the client cannot be told. Default none.
 	Logger *slog.Logger
 }
@@ -112,6 +123,7 @@ type Socket struct {
 	binary sync.Once                     // logs the first payload that could not be sent
 
 	invalid []time.Time // when the last malformed frames came; the reader's
+	meters  meters      // likewise
 
 	end      atomic.Pointer[End]
 	mu       sync.Mutex
@@ -135,20 +147,35 @@ func New(cfg Config) *Socket {
 	if cfg.ID != "" {
 		cfg.Logger = cfg.Logger.With(slog.String("socket", cfg.ID))
 	}
-	return &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}}
+	if cfg.Counts == nil {
+		cfg.Counts = new(Counts)
+	}
+	s := &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}}
+	if cfg.Slow != nil {
+		s.out.slack = &slack{policy: cfg.Slow}
+	}
+	return s
 }
 
 // HandleFrame carries out what a frame of the client asks for, as far as it can
 // be done at once, and queues the rest. It does not keep f.Data. It blocks only
-// while more than 1 MiB of the client's messages waits for its channels. The
-// error is [ErrClosed], or ctx's.
+// while more than 1 MiB of the client's messages waits for its channels. A frame
+// above the client's rates is answered, and nothing more. The error is
+// [ErrClosed], or ctx's.
 func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 	if s.end.Load() != nil {
 		return ErrClosed
 	}
+	wait := s.meters.take(&s.cfg.Rates, len(f.Data))
 	f.Data = bytes.Clone(f.Data) // the message, and what handlers make of it, refer to it
 	msg, err := s.cfg.Encoder.Serializer.Decode(f)
+	if err == nil && (wait > 0 || msg.Event == phx.EventJoin) && !s.admit(&msg, wait) {
+		return s.closedErr()
+	}
 	if err != nil {
+		if wait > 0 {
+			s.flooded()
+		}
 		s.malformed(&msg, err)
 		return s.closedErr()
 	}
@@ -381,31 +408,50 @@ func (s *Socket) Release() {
 }
 
 // Push implements [channel.Client].
-func (s *Socket) Push(m *phx.Message) { s.put(s.cfg.Encoder.Message(m)) }
+func (s *Socket) Push(m *phx.Message) {
+	frame, err := s.cfg.Encoder.Message(m)
+	s.put(frame, s.label(m.Topic, m.Event), err)
+}
 
 // Reply implements [channel.Client].
-func (s *Socket) Reply(r *phx.Reply) { s.put(s.cfg.Encoder.Reply(r)) }
+func (s *Socket) Reply(r *phx.Reply) {
+	frame, err := s.cfg.Encoder.Reply(r)
+	s.put(frame, label{}, err)
+}
 
 // Broadcast implements [channel.Client].
-func (s *Socket) Broadcast(b *phx.Broadcast) { s.put(s.cfg.Encoder.Broadcast(b)) }
+func (s *Socket) Broadcast(b *phx.Broadcast) {
+	frame, err := s.cfg.Encoder.Broadcast(b)
+	s.put(frame, s.label(b.Topic(), b.Event()), err)
+}
 
-func (s *Socket) put(frame []byte, err error) {
+func (s *Socket) label(topic, event string) label {
+	if s.out.slack == nil {
+		return label{}
+	}
+	return labelOf(topic, event)
+}
+
+func (s *Socket) put(frame []byte, l label, err error) {
 	if err != nil {
 		// Bytes for a client that cannot take them, or a name that does not fit.
 		s.binary.Do(func() { s.cfg.Logger.Warn("a frame could not be encoded for this client", "err", err) })
 		return
 	}
-	s.Send(frame)
+	s.send(frame, l)
 }
 
 // Send queues a frame that the transport made, such as a pong. It must not be
 // changed afterwards.
-func (s *Socket) Send(frame []byte) {
-	switch s.out.put(frame) {
+func (s *Socket) Send(frame []byte) { s.send(frame, label{}) }
+
+func (s *Socket) send(frame []byte, l label) {
+	switch s.out.put(frame, l) {
 	case putWake:
 		s.cfg.Wake()
 	case putFull:
 		// Next logs it: here is the publisher's goroutine.
+		s.cfg.Counts.SlowClosed.Add(1)
 		s.Close(End{CloseTryAgainLater, "client reads too slowly"}, LeaveClosed)
 	}
 }
@@ -415,10 +461,24 @@ func (s *Socket) Send(frame []byte) {
 // has ended: then end says how, and there will be no more.
 func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
 	frames, end = s.out.take(dst)
+	if s.out.slack != nil {
+		s.tellLost()
+	}
 	if end != nil && end.Code == CloseTryAgainLater {
 		s.cfg.Logger.Warn("the client does not read fast enough", "limit", s.cfg.Outbox)
 	}
 	return frames, end
+}
+
+// tellLost counts and logs what was left out.
+func (s *Socket) tellLost() {
+	lost := s.out.takeLost()
+	if lost == (Lost{}) {
+		return
+	}
+	s.cfg.Counts.Dropped.Add(int64(lost.Dropped))
+	s.cfg.Counts.Conflated.Add(int64(lost.Conflated))
+	s.cfg.Logger.Warn("the client does not read fast enough: frames were left out", "limit", s.cfg.Outbox, "dropped", lost.Dropped, "conflated", lost.Conflated)
 }
 
 // Close ends the socket and its channels; why is what their handlers are told.
