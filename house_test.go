@@ -71,7 +71,7 @@ var rooms = []room{
 
 	{"host", 5, "The channel host", "host/...", ""},
 
-	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient", "github.com/urfave/cli/v2"},
+	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient host/socket host/tenant", "github.com/urfave/cli/v2"},
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "abi host host/phx", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},

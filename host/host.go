@@ -354,6 +354,10 @@ func (h *Host) Kick(topic string) int { return h.tenant.Kick(topic) }
 // on this one. It does not wait for them.
 func (h *Host) Disconnect(id string) (int, error) { return h.tenant.Disconnect(id) }
 
+// Counts is what was refused of clients that send too much, and left out for
+// those that read too little. It goes on counting.
+func (h *Host) Counts() *socket.Counts { return h.tenant.Counts() }
+
 // Busy tells whether a channel is at work, timers that are not due left aside. It
 // is for those who wait until all that something caused has happened: tests that
 // move the clock, and the console.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -29,6 +30,11 @@ func serveCommand() *cli.Command {
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
 			"The limits are " + strings.Join(author.LimitNames(), ", ") + ".\n\n" +
+			"A client that does not read what it is sent is disconnected, to come back and catch\n" +
+			"up, unless --slow-client says otherwise. drop-oldest leaves the oldest broadcasts and\n" +
+			"pushes out; conflate those that a newer one of the same topic and event has overtaken,\n" +
+			"as with positions and prices:\n\n" +
+			"   chhost serve --route '*=all.wasm' --slow-client 'cursors:*=conflate' --outbox 256KiB\n\n" +
 			"Behind a proxy, such as one that takes TLS off, name its address with --trusted-proxy:\n" +
 			"then plugins are told the client's address, and not the proxy's.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket, or with --tls-cert and --tls-key to\n" +
@@ -45,7 +51,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
 			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-		}, commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)")...),
+		}, slices.Concat(commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)"), pressureFlags())...),
 		Action: serve,
 	}
 }
@@ -101,11 +107,14 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 	if cfg.TrustedProxies, err = host.Proxies(c.StringSlice("trusted-proxy")); err != nil {
 		return cfg, &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
 	}
-	settings, limits, err := pluginOptions(c)
+	if cfg.Limits, err = limits(c); err != nil {
+		return cfg, err
+	}
+	settings, pluginLimits, err := pluginOptions(c)
 	if err != nil {
 		return cfg, err
 	}
-	plugins := pluginFiles{settings: settings, limits: limits, byFile: make(map[string]*host.Plugin)}
+	plugins := pluginFiles{settings: settings, limits: pluginLimits, byFile: make(map[string]*host.Plugin)}
 	if len(c.StringSlice("route")) == 0 {
 		return cfg, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
 	}

@@ -36,9 +36,49 @@ const Default = "default"
 type Limits struct {
 	// Channels is how many topics one socket may join. Default 100.
 	Channels int
-	// Outbox is how many bytes may wait for one client before its connection is
-	// closed with code 1013. Default 1 MiB.
+	// Outbox is how many bytes may wait for one client, see [socket.Config]. Default
+	// 1 MiB.
 	Outbox int
+	// Slow says what is done with broadcasts and pushes for which there is no room
+	// in the outbox, by topic: the first rule that matches. Default: the connection
+	// is closed with code 1013.
+	Slow []SlowRule
+	// Rates bound what one client may send. A rate below zero bounds nothing. The
+	// default is far above what people and pages do, and below what a processor
+	// notices: 2,000 frames a second (10,000 at once), 8 MiB a second (32 MiB at
+	// once), 50 joins a second (500 at once).
+	Rates socket.Rates
+}
+
+// SlowRule has a policy for the topics that match Pattern.
+type SlowRule = router.Route[socket.SlowPolicy]
+
+// withDefaults returns the rates with the defaults where there are none.
+func withDefaults(r socket.Rates) socket.Rates {
+	orElse := func(rate *socket.Rate, byDefault socket.Rate) {
+		if rate.PerSecond == 0 {
+			*rate = byDefault
+		}
+	}
+	orElse(&r.Frames, socket.Rate{PerSecond: 2000, Burst: 10_000})
+	orElse(&r.Bytes, socket.Rate{PerSecond: 8 << 20, Burst: 32 << 20})
+	orElse(&r.Joins, socket.Rate{PerSecond: 50, Burst: 500})
+	return r
+}
+
+// slowPolicy returns what decides about slow clients, nil where all are closed.
+func slowPolicy(rules []SlowRule) (func(topic, event string) socket.SlowPolicy, error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	table, err := router.New(rules)
+	if err != nil {
+		return nil, fmt.Errorf("the rules for slow clients: %w", err)
+	}
+	return func(topic, _ string) socket.SlowPolicy {
+		policy, _ := table.Match(topic)
+		return policy
+	}, nil
 }
 
 // Route sends the topics that match Pattern to Handler.
@@ -73,6 +113,8 @@ type Tenant struct {
 	pubsub *pubsub.PubSub
 	// sockets are those that connect has named.
 	sockets socket.Directory
+	slow    func(topic, event string) socket.SlowPolicy
+	counts  socket.Counts
 	routes  atomic.Pointer[router.Table[channel.Handler]]
 
 	mu      sync.Mutex // of what the table was made of
@@ -94,7 +136,10 @@ func New(cfg Config) (*Tenant, error) {
 	if cfg.Connect != nil {
 		t.connect.Store(&cfg.Connect)
 	}
-	if err := errors.Join(checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
+	t.limits.Rates = withDefaults(cfg.Limits.Rates)
+	var fault error
+	t.slow, fault = slowPolicy(cfg.Limits.Slow)
+	if err := errors.Join(fault, checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
 		return nil, err
 	}
 	t.pubsub.Subscribe(t.controlTopic(), (*control)(t)) // for as long as both live
@@ -166,6 +211,9 @@ func (t *Tenant) redirect(old, next channel.Handler) error {
 // Route returns the handler of a topic.
 func (t *Tenant) Route(topic string) (channel.Handler, bool) { return t.routes.Load().Match(topic) }
 
+// Counts is what the tenant's sockets refused and left out.
+func (t *Tenant) Counts() *socket.Counts { return &t.counts }
+
 // Socket returns what a socket of this tenant is made of; the transport adds
 // the rest.
 func (t *Tenant) Socket() socket.Config {
@@ -175,6 +223,9 @@ func (t *Tenant) Socket() socket.Config {
 		MaxChannels: t.limits.Channels,
 		Outbox:      t.limits.Outbox,
 		Directory:   &t.sockets,
+		Slow:        t.slow,
+		Rates:       t.limits.Rates,
+		Counts:      &t.counts,
 		Logger:      t.log,
 	}
 }

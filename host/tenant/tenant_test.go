@@ -217,12 +217,44 @@ func TestLimits(t *testing.T) {
 	expect(t, c.answers(t, `["2","2","b","phx_join",{}]`),
 		`["2","2","b","phx_reply",{"status":"error","response":{"reason":"too many channels joined"}}]`)
 	c.Send(make([]byte, 300))
-	c.Send(make([]byte, 300))
+	c.Send(make([]byte, 2000))
 	if _, end := c.Next(nil); end == nil || end.Code != socket.CloseTryAgainLater {
 		t.Errorf("the end is %v, want code 1013", end)
 	}
 	if log.Count("tenant=acme") != 1 {
 		t.Errorf("the log does not say whose client it was:\n%s", &log)
+	}
+}
+
+// Rates that are not set are bounded too, those below zero are not; and the policy
+// for slow clients is that of the first rule that matches a topic.
+func TestRatesAndSlowRules(t *testing.T) {
+	tn := newTenant(t, tenant.Config{
+		Limits: tenant.Limits{
+			Outbox: 1000, Rates: socket.Rates{Bytes: socket.Rate{PerSecond: -1}, Frames: socket.Rate{PerSecond: 7}},
+			Slow: []tenant.SlowRule{{Pattern: "a:*", Target: socket.SlowConflate}, {Pattern: "*", Target: socket.SlowDropOldest}},
+		},
+		Routes: []tenant.Route{{Pattern: "*", Target: named("x")}},
+	})
+	cfg := tn.Socket()
+	if want := (socket.Rates{Bytes: socket.Rate{PerSecond: -1}, Frames: socket.Rate{PerSecond: 7}, Joins: socket.Rate{PerSecond: 50, Burst: 500}}); cfg.Rates != want {
+		t.Errorf("the rates are %+v, want %+v", cfg.Rates, want)
+	}
+	for topic, want := range map[string]socket.SlowPolicy{"a:1": socket.SlowConflate, "b": socket.SlowDropOldest} {
+		if got := cfg.Slow(topic, "e"); got != want {
+			t.Errorf("the policy of %s is %v, want %v", topic, got, want)
+		}
+	}
+	c := connect(t, tn)
+	for range 100 {
+		c.Broadcast(phx.NewBroadcast("b", "e", phx.Payload{}))
+	}
+	c.Next(nil)
+	if got := tn.Counts().Dropped.Load(); got < 50 {
+		t.Errorf("%d frames were counted as dropped", got)
+	}
+	if _, err := tenant.New(tenant.Config{PubSub: pubsub.New(nil), Limits: tenant.Limits{Slow: []tenant.SlowRule{{Pattern: "a*b"}}}}); err == nil || !strings.Contains(err.Error(), "a*b") {
+		t.Errorf("the error is %v, want one that names the pattern", err)
 	}
 }
 

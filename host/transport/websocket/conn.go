@@ -47,11 +47,14 @@ func newConn(t *Transport, ws *websocket.Conn, cfg socket.Config) *conn {
 	// nothing meets its bound.
 	ws.SetPingHandler(func(data string) error {
 		c.seen.Store(t.tick.Load())
-		c.socket.Send(frame(websocket.PongMessage, []byte(data)))
+		if c.socket.Control(len(data)) == nil {
+			c.socket.Send(frame(websocket.PongMessage, []byte(data)))
+		}
 		return nil
 	})
-	ws.SetPongHandler(func(string) error {
+	ws.SetPongHandler(func(data string) error {
 		c.seen.Store(t.tick.Load())
+		_ = c.socket.Control(len(data)) // the reader finds out by itself
 		return nil
 	})
 	// The answer to a close is written by the writer, behind what waits.

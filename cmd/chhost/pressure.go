@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
+)
+
+// pressureFlags are about clients that send too much, or read too little.
+func pressureFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "outbox", Value: "1MiB", Usage: "let up to `SIZE` wait for a client that reads slowly"},
+		&cli.StringSliceFlag{Name: "slow-client", Usage: "what is done when more waits: close, drop-oldest or conflate, of all topics or as `[PATTERN=]POLICY`; repeatable, the first match wins (default: close)"},
+		&cli.StringSliceFlag{Name: "rate", Usage: "what one client may send in a second, and at once, as `frames|bytes|joins=N[/BURST]`, or off; repeatable (default: frames=2000/10000, bytes=8MiB/32MiB, joins=50/500)"},
+	}
+}
+
+// limits reads pressureFlags.
+func limits(c *cli.Context) (tenant.Limits, error) {
+	var l tenant.Limits
+	var err error
+	if l.Outbox, err = parseSize(c.String("outbox")); err != nil || l.Outbox == 0 {
+		return l, &usageError{c.Command.Name, fmt.Sprintf("--outbox %s is no size: use 1MiB, 512KiB or a number of bytes", c.String("outbox"))}
+	}
+	if l.Slow, err = parseSlow(c.StringSlice("slow-client")); err != nil {
+		return l, &usageError{c.Command.Name, "--slow-client: " + err.Error()}
+	}
+	if l.Rates, err = parseRates(c.StringSlice("rate")); err != nil {
+		return l, &usageError{c.Command.Name, "--rate: " + err.Error()}
+	}
+	return l, nil
+}
+
+// parseSlow reads POLICY or PATTERN=POLICY; a pattern may contain =.
+func parseSlow(specs []string) ([]tenant.SlowRule, error) {
+	var rules []tenant.SlowRule
+	var patterns []string
+	for _, spec := range specs {
+		pattern, name := "*", spec
+		if i := strings.LastIndexByte(spec, '='); i >= 0 {
+			pattern, name = spec[:i], spec[i+1:]
+		}
+		policy, err := socket.ParseSlowPolicy(name)
+		if err != nil {
+			return nil, err
+		}
+		patterns = append(patterns, pattern)
+		rules = append(rules, tenant.SlowRule{Pattern: pattern, Target: policy})
+	}
+	return rules, host.CheckPatterns(patterns...)
+}
+
+// parseRates reads NAME=N[/BURST] and NAME=off.
+func parseRates(specs []string) (socket.Rates, error) {
+	var rates socket.Rates
+	for _, spec := range specs {
+		name, value, _ := strings.Cut(spec, "=")
+		rate := &rates.Frames
+		switch name {
+		case "frames":
+		case "bytes":
+			rate = &rates.Bytes
+		case "joins":
+			rate = &rates.Joins
+		default:
+			return rates, fmt.Errorf("%q is not of the form frames=N, bytes=N or joins=N, such as frames=200/1000", spec)
+		}
+		if value == "off" {
+			*rate = socket.Rate{PerSecond: -1}
+			continue
+		}
+		perSecond, burst, has := strings.Cut(value, "/")
+		var err error
+		if rate.PerSecond, err = parseSize(perSecond); err == nil && has {
+			rate.Burst, err = parseSize(burst)
+		}
+		if err != nil || rate.PerSecond == 0 || has && rate.Burst == 0 {
+			return rates, fmt.Errorf("%q is no rate: expected %s=N or %s=N/BURST, both at least 1, or %s=off", spec, name, name, name)
+		}
+	}
+	return rates, nil
+}
+
+// parseSize reads a number, with KiB or MiB behind it or nothing.
+func parseSize(text string) (int, error) {
+	shift := 0
+	if rest, ok := strings.CutSuffix(text, "KiB"); ok {
+		text, shift = rest, 10
+	} else if rest, ok := strings.CutSuffix(text, "MiB"); ok {
+		text, shift = rest, 20
+	}
+	n, err := strconv.ParseUint(text, 10, 30)
+	if err != nil || n<<shift > 1<<40 {
+		return 0, fmt.Errorf("%q is no size", text)
+	}
+	return int(n) << shift, nil
+}
