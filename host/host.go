@@ -113,8 +113,15 @@ type Config struct {
 	// take longer. Default 10 s.
 	LongPollWindow time.Duration
 	// Grace is how long the shutdown may take that the end of Run's context
-	// starts. Default 30 s.
+	// starts, all of it. Default 30 s.
 	Grace time.Duration
+	// DrainDelay is how long a shutdown waits before it refuses anything: /readyz is
+	// 503 meanwhile, so that load balancers send no more clients. Default: not at all.
+	DrainDelay time.Duration
+	// DrainWindow is how long a shutdown takes to close many sockets, a few at a time,
+	// so that their clients do not all connect elsewhere at once. A few dozen are closed
+	// at once. Default 5 s.
+	DrainWindow time.Duration
 	// Now is the clock that handlers see. Default time.Now.
 	Now func() time.Time
 	// AfterFunc makes the timers of handlers, on the same clock, see
@@ -154,8 +161,12 @@ type Plugin struct {
 // DefaultMount is the path of the socket unless configured otherwise.
 const DefaultMount = "/socket"
 
-// DefaultGrace is how long a shutdown may take unless configured otherwise.
-const DefaultGrace = 30 * time.Second
+// How long a shutdown, and the closing of many sockets in it, may take unless
+// configured otherwise.
+const (
+	DefaultGrace       = 30 * time.Second
+	DefaultDrainWindow = 5 * time.Second
+)
 
 // Host is a channel host. It is safe for concurrent use.
 type Host struct {
@@ -193,6 +204,8 @@ type Host struct {
 const (
 	stateNew int32 = iota
 	stateRunning
+	// stateLeaving: all is served, but load balancers are told to go elsewhere.
+	stateLeaving
 	// stateDraining: clients that poll may still come for what waits for them.
 	stateDraining
 	stateStopped
@@ -231,6 +244,9 @@ func New(cfg Config) (*Host, error) {
 	h.tls, secure = tlsConfig(&cfg, h.log)
 	if err := errors.Join(proxies, headers, names, secure); err != nil {
 		return nil, err
+	}
+	if h.cfg.DrainWindow <= 0 {
+		h.cfg.DrainWindow = DefaultDrainWindow
 	}
 	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
 	if err != nil {
@@ -321,11 +337,11 @@ func (h *Host) compile(ctx context.Context, p *Plugin, name string, seq int) (*w
 	})
 }
 
-// ServeHTTP serves the socket below Mount, and Fallback elsewhere. Before Run
-// and after its end it answers 503.
+// ServeHTTP serves the sockets below Mount, /healthz and /readyz, and Fallback
+// elsewhere. Before Run and after its end it answers 503.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch h.state.Load() {
-	case stateRunning:
+	case stateRunning, stateLeaving:
 		h.mux.ServeHTTP(w, r)
 	case stateDraining:
 		h.draining.ServeHTTP(w, r)
@@ -397,6 +413,9 @@ func (h *Host) Run(ctx context.Context) error {
 		defer cancel()
 	case <-h.stop:
 	case err = <-failed:
+	}
+	if err == nil {
+		h.delay(grace)
 	}
 	h.state.Store(stateDraining)
 	h.drained = h.drain(grace, server)

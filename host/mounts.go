@@ -52,12 +52,17 @@ func (h *Host) mount() error {
 		return err
 	}
 	mux, draining := http.NewServeMux(), http.NewServeMux()
+	for _, m := range []*http.ServeMux{mux, draining} {
+		m.HandleFunc("/healthz", h.healthz)
+		m.HandleFunc("/readyz", h.readyz)
+	}
 	for _, m := range mounts {
 		ws := websocket.New(websocket.Config{
 			Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportWebSocket) },
 			CheckOrigin: m.CheckOrigin,
 			MaxFrame:    h.cfg.MaxFrame,
 			IdleTimeout: h.cfg.IdleTimeout,
+			DrainWindow: h.cfg.DrainWindow,
 			Logger:      h.log,
 		})
 		poll := longpoll.New(longpoll.Config{
@@ -65,6 +70,7 @@ func (h *Host) mount() error {
 			CheckOrigin: m.CheckOrigin,
 			MaxFrame:    h.cfg.MaxFrame,
 			Window:      h.cfg.LongPollWindow,
+			DrainWindow: h.cfg.DrainWindow,
 			Logger:      h.log,
 		})
 		h.transports = append(h.transports, ws, poll)

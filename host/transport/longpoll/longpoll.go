@@ -85,6 +85,9 @@ type Config struct {
 	// MaxSessions is how many sessions there may be at a time: unlike connections
 	// they cost a client nothing. Default 50,000.
 	MaxSessions int
+	// DrainWindow is how long Shutdown may take to close many sessions, a few at a
+	// time, see [socket.Drain]. Default: it closes all at once.
+	DrainWindow time.Duration
 	// Logger receives refusals. Default none.
 	Logger *slog.Logger
 }
@@ -400,9 +403,12 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 		close(t.closing)
 	}
 	t.mu.Unlock()
-	for _, s := range t.all() {
-		s.socket.Close(socket.End{Code: socket.CloseServiceRestart, Reason: "the server restarts"}, socket.LeaveShutdown)
+	sessions := t.all()
+	sockets := make([]*socket.Socket, len(sessions))
+	for i, s := range sessions {
+		sockets[i] = s.socket
 	}
+	socket.Drain(ctx, t.cfg.DrainWindow, sockets)
 	stop := context.AfterFunc(ctx, t.cutOff)
 	t.sayFarewell(ctx)
 	t.mu.Lock()

@@ -58,6 +58,9 @@ type Config struct {
 	WriteTimeout time.Duration
 	// CloseTimeout is how long the client may take to answer a close. Default 5 s.
 	CloseTimeout time.Duration
+	// DrainWindow is how long Shutdown may take to close many connections, a few at
+	// a time, see [socket.Drain]. Default: it closes all at once.
+	DrainWindow time.Duration
 	// Logger receives bugs and refusals. Default none.
 	Logger *slog.Logger
 }
@@ -263,9 +266,12 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
-	for _, c := range t.all() {
-		c.restart()
+	conns := t.all()
+	sockets := make([]*socket.Socket, len(conns))
+	for i, c := range conns {
+		sockets[i] = c.socket
 	}
+	socket.Drain(ctx, t.cfg.DrainWindow, sockets)
 	stop := context.AfterFunc(ctx, func() {
 		for _, c := range t.all() {
 			_ = c.net.Close()
