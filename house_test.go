@@ -77,6 +77,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
+	{"cmd/chhost/internal/systemd", 6, "Tells a service manager how the process is doing", "", ""},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
 
@@ -126,7 +127,7 @@ var goroutines = map[string]start{
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
-	"cmd/chhost":               {1, "main: restores the signals' default when the first has come, and ends with the process"},
+	"cmd/chhost":               {2, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager"},
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                     {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},

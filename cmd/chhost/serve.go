@@ -35,6 +35,10 @@ func serveCommand() *cli.Command {
 			"pushes out; conflate those that a newer one of the same topic and event has overtaken,\n" +
 			"as with positions and prices:\n\n" +
 			"   chhost serve --route '*=all.wasm' --slow-client 'cursors:*=conflate' --outbox 256KiB\n\n" +
+			"The first SIGINT or SIGTERM lets it stop: /readyz answers 503, clients are told to come\n" +
+			"back (close code 1012), channels get their leave. The second ends it at once. Under\n" +
+			"systemd it is a service of Type=notify, also with WatchdogSec=, and serves the socket\n" +
+			"of a .socket unit in place of --addr.\n\n" +
 			"Behind a proxy, such as one that takes TLS off, name its address with --trusted-proxy:\n" +
 			"then plugins are told the client's address, and not the proxy's.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket, or with --tls-cert and --tls-key to\n" +
@@ -51,7 +55,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
 			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-		}, slices.Concat(commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)"), pressureFlags())...),
+		}, slices.Concat(commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)"), pressureFlags(), drainFlags())...),
 		Action: serve,
 	}
 }
@@ -64,7 +68,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(c)
+	l, err := listenOrInherit(c)
 	if err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func serve(c *cli.Context) error {
 		secure = "s"
 	}
 	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\nclients connect to ws%[1]s://%[2]s%s\n", secure, hostPort(l), host.DefaultMount)
-	return h.Run(c.Context)
+	return run(c, h)
 }
 
 // serveConfig is what the flags say, but for the listener.
@@ -108,6 +112,9 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 		return cfg, &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
 	}
 	if cfg.Limits, err = limits(c); err != nil {
+		return cfg, err
+	}
+	if err := drains(c, &cfg); err != nil {
 		return cfg, err
 	}
 	settings, pluginLimits, err := pluginOptions(c)
