@@ -11,7 +11,10 @@ BENCH ?= .
 RUNS ?= 5
 BENCHTIME ?= 0.2s
 
-export JOBS FUZZTIME FUZZ BENCH RUNS BENCHTIME
+# Which proofs run.
+PROOF ?= Proof
+
+export JOBS FUZZTIME FUZZ BENCH RUNS BENCHTIME PROOF
 
 help:
 	@echo 'make test       every test: format, vet, -race, cross-builds, fixtures, npm clients, browser'
@@ -19,14 +22,15 @@ help:
 	@echo 'make test-STEP  one step of it: format, build, go, cross, fixtures or clients'
 	@echo 'make build      the command and the example plugins, into .cache/bin and .cache/guests'
 	@echo 'make bench      measures the figures and prints them beside their bounds (BENCH=regexp RUNS=$(RUNS))'
+	@echo 'make proof      what takes minutes and a quiet machine (PROOF=regexp)'
 	@echo 'make fuzz       every fuzz target       (FUZZTIME=$(FUZZTIME) FUZZ=regexp)'
 	@echo 'make generate   renders what is made from abi/, re-assembles the .wat fixtures'
 	@echo 'make clean      takes away everything that these commands made'
 
-test build bench fuzz generate clean:
+test build bench proof fuzz generate clean:
 	@.ci/steps $@
 
 test-%:
 	@.ci/steps test $*
 
-.PHONY: help test build bench fuzz generate clean
+.PHONY: help test build bench proof fuzz generate clean

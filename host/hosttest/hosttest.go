@@ -35,11 +35,17 @@ type Server struct {
 // one of the repository's.
 func Start(t testing.TB, cfg host.Config) *Server {
 	t.Helper()
+	return StartOn(t, func(l net.Listener) net.Listener { return l }, cfg)
+}
+
+// StartOn is [Start] on what listen makes of the listener.
+func StartOn(t testing.TB, listen func(net.Listener) net.Listener, cfg host.Config) *Server {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Listener = l
+	cfg.Listener = listen(l)
 	if cfg.CacheDir == "" {
 		cfg.CacheDir = compiled(t)
 	}
