@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -82,7 +83,7 @@ func (c *conn) restart() {
 
 func (c *conn) read() {
 	defer c.t.running.Done()
-	end := socket.End{}
+	end, violated := socket.End{}, false
 	defer func() {
 		if r := recover(); r != nil {
 			c.bug(r)
@@ -90,6 +91,9 @@ func (c *conn) read() {
 		}
 		c.socket.Close(end, socket.LeaveClosed)
 		c.flushed.Wait()
+		if violated {
+			c.linger()
+		}
 		_ = c.ws.Close()
 		c.t.mu.Lock()
 		delete(c.t.conns, c)
@@ -101,21 +105,46 @@ func (c *conn) read() {
 			err = c.message(kind, r)
 		}
 		if err != nil {
-			end = answer(err)
+			end, violated = answer(err)
 			return
 		}
 		c.seen.Store(c.t.tick.Load())
 	}
 }
 
-// answer is the close frame that a reader's error asks for. gorilla has already
-// sent the one for a violation of RFC 6455.
-func answer(err error) socket.End {
+// answer is the close frame that a reader's error asks for, and whether that is a
+// violation of RFC 6455, for which gorilla has already sent the frame but in one
+// case.
+func answer(err error) (end socket.End, violated bool) {
 	var closed *websocket.CloseError
-	if !errors.As(err, &closed) || closed.Code == websocket.CloseAbnormalClosure {
-		return socket.End{}
+	var network net.Error
+	switch {
+	case errors.As(err, &closed):
+		if closed.Code == websocket.CloseAbnormalClosure {
+			return socket.End{}, false
+		}
+		return socket.End{Code: closed.Code}, false
+	case errors.As(err, &network), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return socket.End{}, false
+	case errors.Is(err, websocket.ErrReadLimit): // a length that is no length
+		return socket.End{Code: socket.CloseTooBig, Reason: "the message is too large"}, true
 	}
-	return socket.End{Code: closed.Code}
+	return socket.End{}, true
+}
+
+// maxLinger is how much a client may still send that has been told why it is
+// closed.
+const maxLinger = 4 << 20
+
+// linger reads what the client still sends, for a while: a connection that is
+// closed while something is unread is reset, and the client would not see why.
+func (c *conn) linger() {
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	if c.net.SetReadDeadline(time.Now().Add(c.t.cfg.CloseTimeout)) == nil {
+		_, _ = io.CopyN(io.Discard, c.net, maxLinger)
+	}
 }
 
 // incoming is what a message is read into.
