@@ -228,7 +228,7 @@ func TestProofSomeStopReading(t *testing.T) {
 		return // its small form above runs always
 	}
 	const pairs = 5
-	c := crowd{readers: 900, size: 8 << 10, every: 40 * time.Millisecond, lasts: 15 * time.Second}
+	c := crowd{readers: 900, size: 24 << 10, every: 100 * time.Millisecond, lasts: 15 * time.Second}
 	var ratios []float64
 	var differences []time.Duration
 	for pair := range pairs {
