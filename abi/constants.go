@@ -35,7 +35,7 @@ type Status int32
 const (
 	StatusOK     Status = 0 // carry out what was asked for
 	StatusError  Status = 1 // carry out nothing: the guest's own "no"
-	StatusStop   Status = 2 // carry it out, then close the channel
+	StatusStop   Status = 2 // carry it out, then close the channel; in join: refuse for good
 	StatusIgnore Status = 3 // join only: as if nobody had asked
 	StatusPass   Status = 4 // handle_out only: deliver the message unchanged
 )

@@ -79,7 +79,8 @@ func channelExports() []Func {
 		{
 			Name: "join", Params: i32s("ev"), Results: one(), Required: true, Callback: CallbackJoin, Phase: PhaseJoin,
 			Doc: "A client asks to join the topic; the payload is what it sent along. The callback authorizes: " +
-				"OK lets the client in, ERROR tells it why not, IGNORE leaves it without an answer.",
+				"OK lets the client in, ERROR tells it why not, STOP tells it so that it does not try again, " +
+				"IGNORE leaves it without an answer.",
 			Example: `CH_EXPORT(join) int32_t on_join(const ch_event *ev)
 {
 	if (ch_same(ev->topic, ev->topic_len, CH_LIT("rooms:lobby")))

@@ -39,7 +39,7 @@ func statusGroup() Group {
 		Constants: []Constant{
 			{Name: StatusOK.String(), Value: int64(StatusOK), Doc: "Carry out what the callback asked for."},
 			{Name: StatusError.String(), Value: int64(StatusError), Doc: "The guest's own no. The instance lives on."},
-			{Name: StatusStop.String(), Value: int64(StatusStop), Doc: "Carry it out, then close the channel."},
+			{Name: StatusStop.String(), Value: int64(StatusStop), Doc: "Carry it out, then close the channel; in join: refuse for good."},
 			{Name: StatusIgnore.String(), Value: int64(StatusIgnore), Doc: "Leave a join without any answer."},
 			{Name: StatusPass.String(), Value: int64(StatusPass), Doc: "Deliver the intercepted message unchanged."},
 		},

@@ -78,6 +78,11 @@ func joinRule() Rule {
 			StatusIgnore, "Nothing at all: no channel, no frame, and a reply is dropped too.",
 			`IGNORE => the client hears nothing until its own timeout`,
 		},
+		Effect{
+			StatusStop, "Refused for good: as ERROR, and `phx_close` behind the error. Clients try a join that was refused again for ever; " +
+				"of one that was closed they let go.",
+			`reply(1, {"reason":"banned"}), STOP => error {"reason":"banned"}, then phx_close, no channel`,
+		},
 	)
 }
 

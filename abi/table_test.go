@@ -255,7 +255,7 @@ func TestWhatARowForbids(t *testing.T) {
 		{abi.PhaseSetup, abi.StatusOK, false},
 		{abi.PhaseInit, abi.StatusStop, false},
 		{abi.PhaseJoin, abi.StatusIgnore, true},
-		{abi.PhaseJoin, abi.StatusStop, false},
+		{abi.PhaseJoin, abi.StatusStop, true},
 		{abi.PhaseLeave, abi.StatusStop, false},
 		{abi.PhaseHandleIn, abi.StatusStop, true},
 		{abi.PhaseHandleIn, abi.StatusIgnore, false},

@@ -129,6 +129,8 @@ func nativeRooms() channel.Handler {
 			switch ev.Topic {
 			case "rooms:refuse":
 				return result{Status: channel.StatusError, Reply: nope(reason("unauthorized"))}, nil
+			case "rooms:banned":
+				return result{Status: channel.StatusStop, Reply: nope(reason("banned"))}, nil
 			case "rooms:crash":
 				panic("join of rooms:crash")
 			case "rooms:hello":

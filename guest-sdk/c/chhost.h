@@ -56,7 +56,7 @@
 enum {
 	CH_OK = 0, /* Carry out what the callback asked for. */
 	CH_ERROR = 1, /* The guest's own no. The instance lives on. */
-	CH_STOP = 2, /* Carry it out, then close the channel. */
+	CH_STOP = 2, /* Carry it out, then close the channel; in join: refuse for good. */
 	CH_IGNORE = 3, /* Leave a join without any answer. */
 	CH_PASS = 4, /* Deliver the intercepted message unchanged. */
 };

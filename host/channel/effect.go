@@ -232,7 +232,7 @@ const (
 func rulesOf(cb Callbacks) rules {
 	switch cb {
 	case CallbackJoin:
-		return rules{mayIgnore, effectJoin, true}
+		return rules{mayIgnore | mayStop, effectJoin, true}
 	case CallbackLeave:
 		return rules{mayRefuse, effectPush | effectBroadcast, false}
 	case CallbackHandleIn:
@@ -265,7 +265,8 @@ func (r *Result) check(cb Callbacks, ev *Event) error {
 			return fmt.Errorf("channel: %s replied with status %q; it is ok or error", cb, r.Reply.Status)
 		}
 		admits := cb == CallbackJoin || cb == CallbackConnect
-		if admits && (r.Reply.Status == phx.StatusError) != (r.Status == StatusError) {
+		refuses := r.Status == StatusError || r.Status == StatusStop
+		if admits && (r.Reply.Status == phx.StatusError) != refuses {
 			return fmt.Errorf("channel: %s returned status %d with a reply of status %q", cb, r.Status, r.Reply.Status)
 		}
 	}

@@ -26,8 +26,9 @@ type Handler interface {
 	// Traits says what the handler has. It is constant.
 	Traits() *Traits
 	// Join authorizes a client that wants to join ev.Topic. StatusOK lets it in,
-	// StatusError refuses it with the reply's payload, StatusIgnore leaves it
-	// without an answer (the guide's :ignore).
+	// StatusError refuses it with the reply's payload (clients try again and again),
+	// StatusStop does so for good, StatusIgnore leaves it without an answer (the
+	// guide's :ignore).
 	Join(ctx context.Context, ev *Event) (Result, error)
 	// Leave is called once for every join that returned StatusOK, and for every
 	// membership that [Channel.Admit] made, after the channel was unsubscribed;
@@ -218,7 +219,8 @@ const (
 	// with phx_error; in Leave it drops the effects and is logged; in Upgrade the
 	// channel stays on the old version.
 	StatusError
-	// StatusStop carries out the result and then ends the channel.
+	// StatusStop carries out the result and then ends the channel. In Join it is a
+	// StatusError for good: the client does not try again.
 	StatusStop
 	// StatusIgnore leaves a join without an answer.
 	StatusIgnore

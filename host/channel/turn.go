@@ -174,6 +174,9 @@ func (c *Channel) join(msg *phx.Message) {
 	if err != nil || res.Status != StatusOK {
 		c.refuseJoin(&m, msg, res, err)
 		closeOld()
+		if err == nil && res.Status == StatusStop {
+			c.phxClose(m.joinRef)
+		}
 		return
 	}
 	c.admit(m, msg, &res, closeOld)
@@ -203,7 +206,7 @@ func (c *Channel) refuseJoin(m *membership, msg *phx.Message, res Result, err er
 	case err != nil:
 		c.logFailure(m, CallbackJoin, err)
 		c.refuse(msg, &Refusal{Reason: phx.ReasonJoinCrashed})
-	case res.Status == StatusError:
+	case res.Status == StatusError, res.Status == StatusStop:
 		c.reply(msg.JoinRef, msg.Ref, phx.StatusError, res.Reply.Payload)
 	case res.Status == StatusIgnore: // no frame at all
 	}

@@ -73,11 +73,12 @@ func TestResultsFollowTheContract(t *testing.T) {
 				for _, p := range parts() {
 					res := channel.Result{Status: status}
 					p.put(&res)
-					if admits(phase) && status == channel.StatusError && p.asks == abi.ImportReply {
+					refuses := admits(phase) && (status == channel.StatusError || status == channel.StatusStop)
+					if refuses && p.asks == abi.ImportReply {
 						res.Reply.Status = phx.StatusError // the only one that a refusal may have
 					}
 					allowed := row.Statuses.Has(abi.Status(status)) && (p.asks == 0 || row.Imports.Has(p.asks))
-					carriedOut := allowed && p.asks != 0 && (status == channel.StatusOK || status == channel.StatusStop ||
+					carriedOut := allowed && p.asks != 0 && (status == channel.StatusOK || status == channel.StatusStop && !refuses ||
 						status == channel.StatusPass || res.Reply.Status == phx.StatusError)
 					if status == channel.StatusStop && abi.Imported(abi.ImportSubscribe, abi.ImportUnsubscribe).Has(p.asks) {
 						carriedOut = false // and gone with the channel, before it can be seen

@@ -228,8 +228,8 @@ func (i *instance) call(ctx context.Context, phase abi.Phase, ev *channel.Event)
 		return channel.Result{}, err
 	}
 	switch {
-	case status == abi.StatusError && admits(phase):
-		return channel.Result{Status: channel.StatusError, Reply: c.reply}, nil
+	case refuses(phase, status):
+		return channel.Result{Status: channel.Status(status), Reply: c.reply}, nil
 	case status == abi.StatusError, status == abi.StatusIgnore:
 		return channel.Result{Status: channel.Status(status)}, nil
 	}
@@ -248,6 +248,11 @@ func (i *instance) idle(ctx context.Context) error {
 // its reply is the reason of its status.
 func admits(phase abi.Phase) bool { return phase == abi.PhaseJoin || phase == abi.PhaseConnect }
 
+// refuses tells whether a callback does not let in who asks to.
+func refuses(phase abi.Phase, status abi.Status) bool {
+	return admits(phase) && (status == abi.StatusError || status == abi.StatusStop)
+}
+
 // enter calls the function of a phase and checks its status.
 func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event) (abi.Status, error) {
 	i.stack[0] = api.EncodeU32(i.region)
@@ -261,8 +266,8 @@ func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event
 		rule = fmt.Sprintf("status %d was returned: allowed are %v", status, i.current.rule.Statuses.List())
 	case admits(phase) && status == abi.StatusOK && replied == phx.StatusError:
 		rule = "OK was returned after a reply of status 1: the two must agree"
-	case admits(phase) && status == abi.StatusError && replied == phx.StatusOK:
-		rule = "ERROR was returned after a reply of status 0: the two must agree"
+	case refuses(phase, status) && replied == phx.StatusOK:
+		rule = fmt.Sprintf("%v was returned after a reply of status 0: the two must agree", status)
 	}
 	if rule != "" {
 		i.healthy = false

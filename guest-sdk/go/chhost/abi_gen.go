@@ -9,7 +9,7 @@ const abiVersion = 0x00010000
 const (
 	statusOK     = 0 // Carry out what the callback asked for.
 	statusError  = 1 // The guest's own no. The instance lives on.
-	statusStop   = 2 // Carry it out, then close the channel.
+	statusStop   = 2 // Carry it out, then close the channel; in join: refuse for good.
 	statusIgnore = 3 // Leave a join without any answer.
 	statusPass   = 4 // Deliver the intercepted message unchanged.
 )

@@ -1,7 +1,7 @@
 package chhost
 
-// JoinResult is what Join returns: [OK], [Refuse], [Ignore], or the result of
-// an effect such as Broadcast, which is OK.
+// JoinResult is what Join returns: [OK], [Refuse], [RefuseForGood], [Ignore], or
+// the result of an effect such as Broadcast, which is OK.
 type JoinResult interface{ joinStatus(s *Socket) int32 }
 
 // InResult is what HandleIn returns: [OK], [Stop], [Fail], or the result of an
@@ -49,6 +49,8 @@ type (
 
 	// RefuseResult is made by [Refuse].
 	RefuseResult struct{ reason Sendable }
+	// RefuseForGoodResult is made by [RefuseForGood].
+	RefuseForGoodResult struct{ reason Sendable }
 	// FailResult is made by [Fail].
 	FailResult struct{ text string }
 )
@@ -58,6 +60,12 @@ type (
 //
 //	return chhost.Refuse(chhost.Reason("unauthorized"))
 func Refuse(reason Sendable) RefuseResult { return RefuseResult{reason} }
+
+// RefuseForGood is [Refuse] for a join that is not worth trying again, which
+// clients would do for ever, every ten seconds:
+//
+//	return chhost.RefuseForGood(chhost.Reason("banned"))
+func RefuseForGood(reason Sendable) RefuseForGoodResult { return RefuseForGoodResult{reason} }
 
 // Fail gives an event up: none of the effects happen, the client gets phx_error
 // and joins again, and the text is logged. It is for errors that a client can do
@@ -89,6 +97,11 @@ func (PassResult) outStatus() int32 { return statusPass }
 func (r RefuseResult) joinStatus(s *Socket) int32 {
 	s.reply("Refuse", replyError, r.reason)
 	return statusError
+}
+
+func (r RefuseForGoodResult) joinStatus(s *Socket) int32 {
+	s.reply("RefuseForGood", replyError, r.reason)
+	return statusStop
 }
 
 func (r RefuseResult) connectStatus(c *Connection) int32 {

@@ -28,7 +28,7 @@ type Status string
 const (
 	OK     Status = "ok"
 	Error  Status = "error" // Refuse or Fail
-	Stop   Status = "stop"
+	Stop   Status = "stop"  // Stop or RefuseForGood
 	Ignore Status = "ignore"
 	Pass   Status = "pass"
 	Crash  Status = "crash" // it panicked, or broke a rule
@@ -171,7 +171,7 @@ func (r *recorder) joined(status double.Status) []Effect {
 			panic(r.broken("reply", "a join that is OK was answered with an error: return Refuse"))
 		}
 		return append([]Effect{answer}, r.effects...)
-	case double.Error:
+	case double.Error, double.Stop:
 		return []Effect{answer}
 	}
 	return nil

@@ -1,5 +1,5 @@
 ;; Statuses that exist, and mean nothing in these callbacks.
-;; join: ContractError: join: status 2 was returned: allowed are [OK ERROR IGNORE]
+;; join: ContractError: join: status 4 was returned: allowed are [OK ERROR STOP IGNORE]
 ;; leave: ContractError: leave: status 4 was returned: allowed are [OK ERROR]
 ;; handle_in: ContractError: handle_in: status 3 was returned: allowed are [OK ERROR STOP]
 ;; handle_out: ContractError: handle_out: status 3 was returned: allowed are [OK ERROR STOP PASS]
@@ -11,7 +11,7 @@
   (memory (export "memory") 1)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
   (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
-  (func (export "join") (param i32) (result i32) (i32.const 2))
+  (func (export "join") (param i32) (result i32) (i32.const 4))
   (func (export "leave") (param i32) (result i32) (i32.const 4))
   (func (export "handle_in") (param i32) (result i32) (i32.const 3))
   (func (export "handle_out") (param i32) (result i32) (i32.const 3))

@@ -29,12 +29,14 @@ func (Rooms) Init(c *chhost.Setup) error {
 	return nil
 }
 
-// Join lets everyone in but to rooms:refuse; rooms:crash crashes, rooms:hello
+// Join lets everyone in but to rooms:refuse and rooms:banned; rooms:crash crashes, rooms:hello
 // welcomes, rooms:open tells everybody.
 func (Rooms) Join(s *chhost.Socket) chhost.JoinResult {
 	switch s.Topic() {
 	case "rooms:refuse":
 		return chhost.Refuse(chhost.Reason("unauthorized"))
+	case "rooms:banned":
+		return chhost.RefuseForGood(chhost.Reason("banned"))
 	case "rooms:crash":
 		panic("rooms: crashed while joining, as asked")
 	case "rooms:hello":

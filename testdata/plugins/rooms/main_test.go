@@ -26,6 +26,7 @@ func TestInit(t *testing.T) {
 func TestJoin(t *testing.T) {
 	expect(t, room("rooms:1").Join(`{}`), "reply ok {}")
 	expect(t, room("rooms:refuse").Join(`{}`), `reply error {"reason":"unauthorized"}`)
+	expect(t, room("rooms:banned").Join(`{}`), `reply error {"reason":"banned"}`, "stop")
 	expect(t, room("rooms:crash").Join(`{}`), "crash: panic: rooms: crashed while joining, as asked")
 	expect(t, room("rooms:hello").Join(`{}`), `reply ok {"welcome":true}`, `push hello {"n":1}`)
 	expect(t, room("rooms:open").Join(`{}`), "reply ok {}", "push a {}", "broadcast entered {}", "broadcast shout {}")

@@ -64,7 +64,7 @@ func (o *Outcome) fill(bit abi.Callback, result *channel.Result) {
 		switch result.Status {
 		case channel.StatusOK:
 			reply.Status = phx.StatusOK
-		case channel.StatusError:
+		case channel.StatusError, channel.StatusStop:
 			reply.Status = phx.StatusError
 		}
 	}
