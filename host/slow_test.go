@@ -18,6 +18,7 @@ import (
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/socket"
 )
@@ -58,10 +59,9 @@ func (c crowd) play(t *testing.T) (out outcome) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), c.lasts+4*channeltest.Deadline)
 	defer cancel()
-	readers, stopped := make([]*wire, c.readers), make([]*wire, c.stopped)
+	readers, stopped := make([]*reader, c.readers), make([]*wire, c.stopped)
 	for i := range readers {
-		readers[i] = dial(t, server, phxclient.Options{})
-		readers[i].join("rooms:1")
+		readers[i] = newReader(ctx, t, server)
 	}
 	for i := range stopped {
 		stopped[i] = dial(t, server, phxclient.Options{DialContext: smallBuffer})
@@ -72,10 +72,8 @@ func (c crowd) play(t *testing.T) (out outcome) {
 
 	heap := heapInUse()
 	var running sync.WaitGroup
-	took := make([][]time.Duration, len(readers))
-	arrived := make([]atomic.Int64, len(readers))
-	for i, w := range readers {
-		running.Go(func() { took[i] = w.timed(ctx, &arrived[i]) })
+	for _, r := range readers {
+		running.Go(r.read)
 	}
 	begin := time.Now()
 	full := func() bool { return server.Subscribers("rooms:1") == c.readers+c.stopped+1 }
@@ -92,8 +90,8 @@ func (c crowd) play(t *testing.T) (out outcome) {
 		if ticks != nil {
 			<-ticks
 		} else {
-			for i := range arrived {
-				for arrived[i].Load() <= int64(out.broadcasts) && ctx.Err() == nil {
+			for _, r := range readers {
+				for r.arrived.Load() <= int64(out.broadcasts) && ctx.Err() == nil {
 					runtime.Gosched()
 				}
 			}
@@ -110,7 +108,10 @@ func (c crowd) play(t *testing.T) (out outcome) {
 	}
 	sender.send(`["1",null,"rooms:1","new:msg",{"n":-1,"at":0}]`)
 	running.Wait()
-	all := slices.Concat(took...)
+	var all []time.Duration
+	for _, r := range readers {
+		all = append(all, r.took...)
+	}
 	if want := c.readers * out.broadcasts; len(all) != want {
 		t.Errorf("%d broadcasts reached the readers, want %d", len(all), want)
 	}
@@ -127,25 +128,60 @@ func heapInUse() int64 {
 	return int64(m.HeapInuse)
 }
 
-// timed reads broadcasts up to the one with the number -1, and returns how long
-// each of them was on its way.
-func (w *wire) timed(ctx context.Context, arrived *atomic.Int64) (took []time.Duration) {
-	for next := 0; ; next++ {
-		n, at, err := w.nextNumber(ctx)
-		switch {
-		case err != nil:
-			w.t.Errorf("a reader was cut off after %d broadcasts: %v", next, err)
-			fallthrough
-		case n == -1:
-			arrived.Store(1 << 60)
-			return took
-		case n != next:
-			w.t.Errorf("a reader received broadcast %d where %d is due", n, next)
-			arrived.Store(1 << 60)
-			return took
+// reader is a subscriber that reads, with little effort: what is measured is the
+// server.
+type reader struct {
+	*phxclient.LeanConn
+	t       *testing.T
+	took    []time.Duration // how long each broadcast was on its way
+	arrived atomic.Int64    // how many there were
+}
+
+func newReader(ctx context.Context, t *testing.T, server *hosttest.Server) *reader {
+	t.Helper()
+	dialer, err := phxclient.NewLeanDialer(server.Socket, phxclient.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := dialer.Dial(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Abort)
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	err = conn.Send(phxclient.Prebuild(phx.Frame{Data: []byte(`["1","1","rooms:1","phx_join",{}]`)}))
+	if err == nil {
+		_, err = conn.Receive()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &reader{LeanConn: conn, t: t}
+}
+
+// read reads up to the broadcast with the number -1.
+func (r *reader) read() {
+	defer r.arrived.Store(1 << 60) // nobody waits for it any more
+	for next := 0; ; {
+		f, err := r.Receive()
+		if err != nil {
+			r.t.Errorf("a reader was cut off after %d broadcasts: %v", next, err)
+			return
 		}
-		took = append(took, time.Since(time.Unix(0, at)))
-		arrived.Store(int64(n) + 1)
+		n, at, ok := numberOf(f.Data)
+		switch {
+		case !ok:
+			continue
+		case n == -1:
+			return
+		case n != next:
+			r.t.Errorf("a reader received broadcast %d where %d is due", n, next)
+			return
+		}
+		r.took = append(r.took, time.Since(time.Unix(0, at)))
+		next++
+		r.arrived.Store(int64(next))
 	}
 }
 
@@ -153,35 +189,29 @@ func (w *wire) timed(ctx context.Context, arrived *atomic.Int64) (took []time.Du
 func (w *wire) drainTo(ctx context.Context, n int) {
 	w.t.Helper()
 	for {
-		got, _, err := w.nextNumber(ctx)
+		f, err := w.Receive(ctx)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if got == n {
+		if got, _, ok := numberOf(f.Data); ok && got == n {
 			return
 		}
 	}
 }
 
-// nextNumber reads the next broadcast and returns its number, and when it was sent.
-func (w *wire) nextNumber(ctx context.Context) (n int, at int64, err error) {
-	const begin = `[null,null,"rooms:1","new:msg",{"n":`
-	for {
-		f, err := w.Receive(ctx)
-		if err != nil {
-			return 0, 0, err
-		}
-		rest, ok := strings.CutPrefix(string(f.Data[:min(len(f.Data), 100)]), begin)
-		if !ok {
-			continue
-		}
-		number, rest, _ := strings.Cut(rest, `,"at":`)
-		if n, err = strconv.Atoi(number); err != nil {
-			return 0, 0, err
-		}
-		at, err = strconv.ParseInt(rest[:strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })], 10, 64)
-		return n, at, err
+// numberOf returns the number of a broadcast, and when it was sent.
+func numberOf(frame []byte) (n int, at int64, ok bool) {
+	rest, ok := strings.CutPrefix(string(frame[:min(len(frame), 100)]), `[null,null,"rooms:1","new:msg",{"n":`)
+	if !ok {
+		return 0, 0, false
 	}
+	number, rest, _ := strings.Cut(rest, `,"at":`)
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return 0, 0, false
+	}
+	at, err = strconv.ParseInt(rest[:strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })], 10, 64)
+	return n, at, err == nil
 }
 
 // expectClosed wants those that stopped reading to have been closed with 1013, or,
