@@ -106,6 +106,9 @@ type Config struct {
 	// MaxFrame is the size in bytes of the largest message that a client may
 	// send. Default 256 KiB.
 	MaxFrame int64
+	// Compression lets WebSocket clients that offer it send and receive compressed
+	// messages, see [websocket.Config]. Default: off.
+	Compression bool
 	// IdleTimeout ends a WebSocket on which nothing arrives. Default 60 s.
 	IdleTimeout time.Duration
 	// LongPollWindow is how long a poll waits for something to send, see

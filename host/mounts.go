@@ -62,6 +62,7 @@ func (h *Host) mount() error {
 			CheckOrigin: m.CheckOrigin,
 			MaxFrame:    h.cfg.MaxFrame,
 			IdleTimeout: h.cfg.IdleTimeout,
+			Compression: h.cfg.Compression,
 			DrainWindow: h.cfg.DrainWindow,
 			Logger:      h.log,
 		})

@@ -15,6 +15,7 @@ import (
 // pressureFlags are about clients that send too much, or read too little.
 func pressureFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.BoolFlag{Name: "compression", Usage: "compress messages of 256 bytes and more for WebSocket clients that offer it; costs processor time"},
 		&cli.StringFlag{Name: "outbox", Value: "1MiB", Usage: "let up to `SIZE` wait for a client that reads slowly"},
 		&cli.StringSliceFlag{Name: "slow-client", Usage: "what is done when more waits: close, drop-oldest or conflate, of all topics or as `[PATTERN=]POLICY`; repeatable, the first match wins (default: close)"},
 		&cli.StringSliceFlag{Name: "rate", Usage: "what one client may send in a second, and at once, as `frames|bytes|joins=N[/BURST]`, or off; repeatable (default: frames=2000/10000, bytes=8MiB/32MiB, joins=50/500)"},

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -113,11 +114,12 @@ func (c *conn) read() {
 }
 
 // answer is the close frame that a reader's error asks for, and whether that is a
-// violation of RFC 6455, for which gorilla has already sent the frame but in one
-// case.
+// violation of RFC 6455, for which gorilla has already sent the frame unless one is
+// returned.
 func answer(err error) (end socket.End, violated bool) {
 	var closed *websocket.CloseError
 	var network net.Error
+	var packed flate.CorruptInputError
 	switch {
 	case errors.As(err, &closed):
 		if closed.Code == websocket.CloseAbnormalClosure {
@@ -126,6 +128,8 @@ func answer(err error) (end socket.End, violated bool) {
 		return socket.End{Code: closed.Code}, false
 	case errors.As(err, &network), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return socket.End{}, false
+	case errors.As(err, &packed):
+		return socket.End{Code: socket.CloseNotUTF8, Reason: "the message cannot be unpacked"}, true
 	case errors.Is(err, websocket.ErrReadLimit): // a length that is no length
 		return socket.End{Code: socket.CloseTooBig, Reason: "the message is too large"}, true
 	}

@@ -50,6 +50,11 @@ type Config struct {
 	// MaxFrame is the largest message in bytes that a client may send; a larger
 	// one closes the connection with code 1009. Default 256 KiB.
 	MaxFrame int64
+	// Compression lets clients that offer it compress their messages, and
+	// compresses those of 256 bytes and more for them. It trades processor time for
+	// bandwidth, and secrets that share a message with what an attacker chooses can be
+	// guessed from its length. Default: off.
+	Compression bool
 	// IdleTimeout closes a connection on which nothing was received for so long.
 	// Clients send a heartbeat every 30 s. Default 60 s.
 	IdleTimeout time.Duration
@@ -70,8 +75,9 @@ type Transport struct {
 	cfg      Config
 	upgrader websocket.Upgrader
 	v1, v2   *phx.Encoder
-	buffers  sync.Pool // *incoming; of the readers
-	desks    sync.Pool // *desk; of the writers
+	deflated struct{ v1, v2 *phx.Encoder } // for clients that take compressed messages
+	buffers  sync.Pool                     // *incoming; of the readers
+	desks    sync.Pool                     // *desk; of the writers
 
 	// tick counts quarters of the idle timeout, so that a connection notes when
 	// it was last heard of without a timer or a clock of its own.
@@ -116,6 +122,9 @@ func New(cfg Config) *Transport {
 		v2:    &phx.Encoder{Serializer: phx.V2(), Framing: framing()},
 		conns: make(map[*conn]struct{}),
 	}
+	t.deflated.v1 = &phx.Encoder{Serializer: phx.V1(), Framing: deflating()}
+	t.deflated.v2 = &phx.Encoder{Serializer: phx.V2(), Framing: deflating()}
+	t.upgrader.EnableCompression = cfg.Compression
 	t.upgrader.Error = t.refuseUpgrade
 	t.writers = crew.New((*conn).write)
 	return t
@@ -180,16 +189,25 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	compressed := t.negotiate(r)
 	ws, err := t.upgrader.Upgrade(w, r, header)
 	if err != nil {
 		t.running.Done()
 		return // answered by refuseUpgrade
 	}
-	cfg.Encoder = t.v2
-	if serializer == phx.V1() {
-		cfg.Encoder = t.v1
-	}
+	cfg.Encoder = t.encoder(serializer, compressed)
 	newConn(t, ws, cfg).start()
+}
+
+func (t *Transport) encoder(serializer phx.Serializer, compressed bool) *phx.Encoder {
+	v1, v2 := t.v1, t.v2
+	if compressed {
+		v1, v2 = t.deflated.v1, t.deflated.v2
+	}
+	if serializer == phx.V1() {
+		return v1
+	}
+	return v2
 }
 
 var errSubprotocol = errors.New("websocket: none of the offered subprotocols is \"phoenix\"")
