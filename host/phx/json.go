@@ -55,95 +55,99 @@ func checkEnd(b []byte, i int) error {
 // index behind it. With an error the index means nothing.
 
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
-		i++
+	if uint(i) < uint(len(b)) && b[i] <= ' ' {
+		return skipSpaces(b, i)
 	}
-	return i
+	return i // most often: encoders write none
 }
 
-// nesting remembers which of the open containers are objects: one bit each.
-type nesting struct {
-	objects [MaxDepth / 64]uint64
-	depth   int
-	limit   int
-}
-
-// begin skips a scalar or goes inside a container, up to its first value. It
-// tells whether a value is complete: a scalar, or a container without values,
-// whose closing bracket is then next.
-func (n *nesting) begin(b []byte, i int) (_ int, complete bool, err error) {
-	if i == len(b) || b[i] != '{' && b[i] != '[' {
-		i, err = skipScalar(b, i)
-		return i, true, err
-	}
-	if n.depth == n.limit {
-		return 0, false, ErrDepth
-	}
-	word, bit := &n.objects[n.depth/64], uint64(1)<<(n.depth%64)
-	n.depth++
-	object := b[i] == '{'
-	if object {
-		*word |= bit
-	} else {
-		*word &^= bit
-	}
-	i = skipSpace(b, i+1)
-	if i < len(b) && (b[i] == '}' || b[i] == ']') {
-		return i, true, nil // end sees whether it is the right bracket
-	}
-	if object {
-		i, err = skipKey(b, i)
-	}
-	return i, false, err
-}
-
-// end skips what stands behind a value: the brackets of all containers that
-// end there, and the comma and the key in front of the next value, if there is
-// one.
-func (n *nesting) end(b []byte, i int) (int, error) {
-	for n.depth > 0 {
-		i = skipSpace(b, i)
-		if i == len(b) {
-			return 0, ErrNotJSON
+// skipSpaces takes a step for each run of up to eight blanks, which is how text
+// is indented.
+func skipSpaces(b []byte, i int) int {
+	for {
+		if i+8 <= len(b) {
+			i += bits.TrailingZeros64(binary.LittleEndian.Uint64(b[i:])^' '*ones) / 8
 		}
-		c, d := b[i], n.depth-1
-		object := n.objects[d/64]>>(d%64)&1 != 0
-		i++
-		switch {
-		case c == ',' && object:
-			return skipKey(b, skipSpace(b, i))
-		case c == ',':
-			return skipSpace(b, i), nil
-		case c == '}' && object, c == ']' && !object:
-			n.depth--
+		if uint(i) >= uint(len(b)) {
+			return i
+		}
+		switch b[i] {
+		case ' ', '\n', '\r', '\t':
+			i++
 		default:
-			return 0, ErrNotJSON
+			return i
 		}
 	}
-	return i, nil
 }
 
 // skipValue skips the JSON value at b[i], which must not be white space and may
 // be nested limit deep.
-func skipValue(b []byte, i, limit int) (int, error) {
-	open := nesting{limit: limit}
-	for {
-		next, complete, err := open.begin(b, i)
+//
+// Of each open container one bit is remembered: whether it is an object. The
+// innermost one has the lowest bit of open, and each 64th level puts open
+// away. Two tricks with bits keep branches out of the loop: the brackets of
+// objects are those of arrays plus 0x20, and no bit is set outside of all.
+func skipValue(b []byte, i, limit int) (_ int, err error) {
+	var away [MaxDepth / 64]uint64
+	var open uint64
+	for depth := uint(0); ; {
+		if open&1 != 0 {
+			if i, err = skipKey(b, i); err != nil {
+				return 0, err
+			}
+		}
+		if uint(i) >= uint(len(b)) {
+			return 0, ErrNotJSON
+		}
+		switch c := b[i]; c {
+		case '"':
+			i, err = skipString(b, i)
+		case '{', '[':
+			if depth == uint(limit) {
+				return 0, ErrDepth
+			}
+			if depth%64 == 0 {
+				away[depth/64] = open
+			}
+			depth++
+			open = open<<1 | uint64(c>>5&1)
+			i = skipSpace(b, i+1)
+			if uint(i) >= uint(len(b)) || b[i]|0x20 != '}' {
+				continue
+			} // else the loop below sees whether it is the right bracket
+		default:
+			i, err = skipScalar(b, i)
+		}
 		if err != nil {
 			return 0, err
 		}
-		if i = next; !complete {
-			continue
-		}
-		if i, err = open.end(b, i); err != nil || open.depth == 0 {
-			return i, err
+		for comma := false; !comma; {
+			if depth == 0 {
+				return i, nil
+			}
+			if i = skipSpace(b, i); uint(i) >= uint(len(b)) {
+				return 0, ErrNotJSON
+			}
+			switch b[i] {
+			case ',':
+				comma = true
+				i = skipSpace(b, i+1)
+			case ']' | byte(open&1)<<5:
+				i++
+				depth--
+				if open >>= 1; depth%64 == 0 {
+					open = away[depth/64]
+				}
+			default:
+				return 0, ErrNotJSON
+			}
 		}
 	}
 }
 
 // skipKey skips a key, its colon and the white space up to the value.
 func skipKey(b []byte, i int) (int, error) {
-	if i == len(b) || b[i] != '"' {
+	if uint(i) >= uint(len(b)) || b[i] != '"' {
 		return 0, ErrNotJSON
 	}
 	i, err := skipString(b, i)
@@ -155,19 +159,15 @@ func skipKey(b []byte, i int) (int, error) {
 
 func skipColon(b []byte, i int) (int, error) {
 	i = skipSpace(b, i)
-	if i == len(b) || b[i] != ':' {
+	if uint(i) >= uint(len(b)) || b[i] != ':' {
 		return 0, ErrNotJSON
 	}
 	return skipSpace(b, i+1), nil
 }
 
+// skipScalar skips a literal or a number.
 func skipScalar(b []byte, i int) (int, error) {
-	if i >= len(b) {
-		return 0, ErrNotJSON
-	}
 	switch b[i] {
-	case '"':
-		return skipString(b, i)
 	case 't':
 		return skipLiteral(b, i, "true")
 	case 'f':
@@ -195,15 +195,15 @@ func skipNumber(b []byte, i int) (int, error) {
 	if i == start || b[start] == '0' && i > start+1 {
 		return 0, ErrNotJSON
 	}
-	if i < len(b) && b[i] == '.' {
+	if uint(i) < uint(len(b)) && b[i] == '.' {
 		start = i + 1
 		if i = skipDigits(b, start); i == start {
 			return 0, ErrNotJSON
 		}
 	}
-	if i < len(b) && b[i]|0x20 == 'e' {
+	if uint(i) < uint(len(b)) && b[i]|0x20 == 'e' {
 		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+		if uint(i) < uint(len(b)) && (b[i] == '+' || b[i] == '-') {
 			i++
 		}
 		start = i
@@ -215,67 +215,92 @@ func skipNumber(b []byte, i int) (int, error) {
 }
 
 func skipDigits(b []byte, i int) int {
-	for i < len(b) && b[i]-'0' <= 9 {
+	for uint(i) < uint(len(b)) && b[i]-'0' <= 9 {
 		i++
 	}
 	return i
 }
 
 // skipString skips the string whose opening quote is b[i].
-func skipString(b []byte, i int) (int, error) {
+func skipString(b []byte, i int) (_ int, err error) {
 	i++
 	for {
-		i = skipPlain(b, i)
-		if i == len(b) {
+		if i+8 <= len(b) {
+			mask := special(binary.LittleEndian.Uint64(b[i:]))
+			if mask == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(mask) / 8
+		} else {
+			i = skipPlain(b, i)
+		}
+		if uint(i) >= uint(len(b)) {
 			return 0, ErrNotJSON
 		}
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1, nil
+		case c >= utf8.RuneSelf:
+			if i, err = skipRunes(b, i); err != nil {
+				return 0, err
+			}
 		case c == '\\':
 			n := escapeLen(b[i:])
 			if n == 0 {
 				return 0, ErrNotJSON
 			}
 			i += n
-		case c >= utf8.RuneSelf:
-			// Such characters come in runs.
-			for i < len(b) && b[i] >= utf8.RuneSelf {
-				r, n := utf8.DecodeRune(b[i:])
-				if r == utf8.RuneError && n == 1 {
-					return 0, ErrNotUTF8
-				}
-				i += n
-			}
 		default: // a control character
 			return 0, ErrNotJSON
 		}
 	}
 }
 
+// skipRunes skips characters that are not ASCII: they come in runs. Those of
+// two and three bytes, which all living scripts are written with, are told by
+// their bits; utf8 judges the others.
+func skipRunes(b []byte, i int) (int, error) {
+	for uint(i) < uint(len(b)) && b[i] >= utf8.RuneSelf {
+		if i+4 <= len(b) {
+			w := binary.LittleEndian.Uint32(b[i:])
+			if w&0xc0c0f0 == 0x8080e0 && w&0x200f != 0 && w&0x200f != 0x200d { // neither overlong nor a surrogate
+				i += 3
+				continue
+			}
+			if w&0xc0e0 == 0x80c0 && w&0x1e != 0 { // not overlong
+				i += 2
+				continue
+			}
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return 0, ErrNotUTF8
+		}
+		i += n
+	}
+	return i, nil
+}
+
 // skipPlain returns the index of the next byte that is a quote, a backslash, a
 // control character or not ASCII.
 func skipPlain(b []byte, i int) int {
-	for i+8 <= len(b) {
-		if mask := special(binary.LittleEndian.Uint64(b[i:])); mask != 0 {
-			return i + bits.TrailingZeros64(mask)/8
-		}
-		i += 8
-	}
-	for i < len(b) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
+	for uint(i) < uint(len(b)) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
 		i++
 	}
 	return i
 }
 
+// Eight bytes in one word: 0x01 in each of them, and the highest bit of each.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
 // special looks at eight bytes at a time: the highest bit of each byte of the result
 // tells whether that byte is a quote, a backslash, a control character or not ASCII.
 // Borrows can set bits above the lowest one that is set, never below it.
 func special(w uint64) uint64 {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	quote, backslash := w^'"'*ones, w^'\\'*ones
 	return (w | (w - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
 }
