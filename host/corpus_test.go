@@ -63,6 +63,9 @@ func TestCorpus(t *testing.T) {
 	server := hosttest.Start(t, host.Config{
 		Routes: []host.Route{{Pattern: "rooms:*", Handler: corpusHandler()}},
 		Limits: corpusLimits(),
+		Mounts: []host.Mount{{Path: "/other"}},
+		// A poll that nothing comes for is waited for.
+		LongPollWindow: 500 * time.Millisecond,
 	})
 	control := dial(t, server, phxclient.Options{})
 	control.join("rooms:1")
@@ -88,8 +91,8 @@ func TestCorpus(t *testing.T) {
 			})
 		}
 	}
-	if total < 80 {
-		t.Errorf("the corpus has %d inputs, want at least 80", total)
+	if total < 150 {
+		t.Errorf("the corpus has %d inputs, want at least 150", total)
 	}
 	// The host keeps some goroutines for the next turn and the next write.
 	kept := 2 * 4 * runtime.GOMAXPROCS(0)
@@ -107,7 +110,12 @@ func TestCorpus(t *testing.T) {
 func probe(t *testing.T, path, address string, c badInput) {
 	t.Run(c.title, func(t *testing.T) {
 		p := &prober{t: t, at: fmt.Sprintf("%s:%d", path, c.line), address: address}
-		defer p.hangUp()
+		defer func() {
+			p.forget()
+			p.hangUp()
+			p.swap()
+			p.hangUp()
+		}()
 		for _, step := range c.steps {
 			p.step(step)
 		}
@@ -163,7 +171,13 @@ type prober struct {
 	address string
 	conn    net.Conn
 	in      *bufio.Reader
-	raw     bytes.Buffer // of the next handshake
+	header  http.Header  // of the last response
+	raw     bytes.Buffer // of the next request
+	polling polling
+	besides struct { // the connection that is not talked over now
+		conn net.Conn
+		in   *bufio.Reader
+	}
 }
 
 func (p *prober) hangUp() {
@@ -171,6 +185,11 @@ func (p *prober) hangUp() {
 		_ = p.conn.Close()
 	}
 	p.conn = nil
+}
+
+// swap goes on with the other of two connections.
+func (p *prober) swap() {
+	p.conn, p.in, p.besides.conn, p.besides.in = p.besides.conn, p.besides.in, p.conn, p.in
 }
 
 func (p *prober) fatalf(format string, args ...any) {
@@ -206,11 +225,10 @@ func (p *prober) step(line string) {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case ">": // a line of a request
-		p.raw.WriteString(p.text(`"` + strings.ReplaceAll(rest, "HOST", p.address) + `"`))
+		p.raw.WriteString(p.text(`"` + p.named(rest) + `"`))
 		p.raw.WriteString("\r\n")
 		if rest == "" {
-			p.write(p.raw.Bytes())
-			p.raw.Reset()
+			p.flush()
 		}
 	case "upgrade": // the headers that make a request a handshake
 		p.raw.WriteString("Host: " + p.address + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + handshakeKey)
@@ -220,6 +238,14 @@ func (p *prober) step(line string) {
 		}
 		p.write([]byte("GET /socket/websocket?" + rest + " HTTP/1.1\r\nHost: " + p.address + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + handshakeKey + "\r\n"))
 		p.expectStatus("101")
+	case "session":
+		p.open(rest)
+	case "ask":
+		p.ask(rest)
+	case "body":
+		p.body(p.text(rest))
+	case "swap":
+		p.swap()
 	case "raw":
 		p.write([]byte(p.text(rest)))
 	case "frame":
@@ -301,6 +327,13 @@ func (p *prober) expect(what string) {
 	switch word {
 	case "status":
 		p.expectStatus(rest)
+	case "header":
+		name, value, _ := strings.Cut(rest, " ")
+		if got := strings.Join(p.header.Values(name), ", "); got != p.named(value) {
+			p.fatalf("the header %s is %q, want %q", name, got, value)
+		}
+	case "polls":
+		p.expectPolls()
 	case "text":
 		if kind, data := p.readFrame(); kind != 1 || data != p.text(rest) {
 			p.fatalf("received a frame of kind %d with %.300q, want a text %s", kind, data, rest)
@@ -353,9 +386,11 @@ func (p *prober) expectStatus(want string) {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return
 	}
-	got, err := io.ReadAll(res.Body)
+	p.header = res.Header
+	data, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	if err != nil || hasBody && string(got) != p.text(body) {
+	got := p.learn(string(data))
+	if err != nil || hasBody && got != p.text(body) {
 		p.fatalf("the body is %q (%v), want %s", got, err, body)
 	}
 }
