@@ -44,8 +44,7 @@ const maxEscaped = 6 * MaxName
 // message reads the fields of e, which was taken from frame. scan is why
 // taking it apart ended early, if it did: the fields before that point are read
 // all the same, so that the client can be told which message was at fault.
-func (e *envelope) message(frame []byte, scan error) (Message, error) {
-	var m Message
+func (e *envelope) message(frame []byte, scan error) (m Message, err error) {
 	var invalid *FrameError
 	if scan != nil {
 		// Only now: a complete scan has seen that everything is UTF-8.

@@ -52,7 +52,9 @@ func checkEnd(b []byte, i int) error {
 }
 
 // The skip functions take the index at which something starts and return the
-// index behind it. With an error the index means nothing.
+// index behind it. With an error the index means nothing. Their comparisons are
+// of uint, and the ends of words are compared with both sides, because from
+// these the compiler sees that an index is in bounds and checks it no second time.
 
 func skipSpace(b []byte, i int) int {
 	if uint(i) < uint(len(b)) && b[i] <= ' ' {
@@ -65,8 +67,8 @@ func skipSpace(b []byte, i int) int {
 // is indented.
 func skipSpaces(b []byte, i int) int {
 	for {
-		if i+8 <= len(b) {
-			i += bits.TrailingZeros64(binary.LittleEndian.Uint64(b[i:])^' '*ones) / 8
+		if end := i + 8; uint(i) <= uint(end) && uint(end) <= uint(len(b)) {
+			i += bits.TrailingZeros64(binary.LittleEndian.Uint64(b[i:end:end])^' '*ones) / 8
 		}
 		if uint(i) >= uint(len(b)) {
 			return i
@@ -154,6 +156,9 @@ func skipKey(b []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if uint(i) < uint(len(b)) && b[i] == ':' {
+		return skipSpace(b, i+1), nil
+	}
 	return skipColon(b, i)
 }
 
@@ -225,8 +230,8 @@ func skipDigits(b []byte, i int) int {
 func skipString(b []byte, i int) (_ int, err error) {
 	i++
 	for {
-		if i+8 <= len(b) {
-			mask := special(binary.LittleEndian.Uint64(b[i:]))
+		if end := i + 8; uint(i) <= uint(end) && uint(end) <= uint(len(b)) {
+			mask := special(binary.LittleEndian.Uint64(b[i:end:end]))
 			if mask == 0 {
 				i += 8
 				continue
@@ -262,8 +267,8 @@ func skipString(b []byte, i int) (_ int, err error) {
 // their bits; utf8 judges the others.
 func skipRunes(b []byte, i int) (int, error) {
 	for uint(i) < uint(len(b)) && b[i] >= utf8.RuneSelf {
-		if i+4 <= len(b) {
-			w := binary.LittleEndian.Uint32(b[i:])
+		if end := i + 4; uint(i) <= uint(end) && uint(end) <= uint(len(b)) {
+			w := binary.LittleEndian.Uint32(b[i:end:end])
 			if w&0xc0c0f0 == 0x8080e0 && w&0x200f != 0 && w&0x200f != 0x200d { // neither overlong nor a surrogate
 				i += 3
 				continue
@@ -301,8 +306,8 @@ const (
 // tells whether that byte is a quote, a backslash, a control character or not ASCII.
 // Borrows can set bits above the lowest one that is set, never below it.
 func special(w uint64) uint64 {
-	quote, backslash := w^'"'*ones, w^'\\'*ones
-	return (w | (w - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
+	quoteOrControl, backslash := w^('"'-' ')*ones, w^'\\'*ones // a quote becomes a blank, controls stay below
+	return (w | (quoteOrControl - (' '+1)*ones) | (backslash - ones)) & highs
 }
 
 // escapeLen is the length of the escape sequence that b starts with, or 0.
@@ -314,12 +319,14 @@ func escapeLen(b []byte) int {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
 	case 'u':
-		if _, ok := hex4(b[2:]); ok {
+		if len(b) >= 6 && isHex(b[2]) && isHex(b[3]) && isHex(b[4]) && isHex(b[5]) {
 			return 6
 		}
 	}
 	return 0
 }
+
+func isHex(c byte) bool { return c-'0' <= 9 || c|0x20-'a' <= 5 }
 
 // hex4 reads four hexadecimal digits.
 func hex4(b []byte) (r rune, ok bool) {
