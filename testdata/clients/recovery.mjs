@@ -1,4 +1,5 @@
-// What is lost and what comes back when a channel crashes, or the server does: alike for npm's phoenix and chhost.js.
+// What is lost and what comes back when a channel crashes, a join is refused or the server crashes: alike for npm's phoenix and
+// chhost.js.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -74,6 +75,36 @@ export function recovery(name, Socket) {
       assert.deepEqual(reasons.filter(Boolean), Array(4).fill("join crashed"));
       assertDistinct(joinRefs(client, "slow:crashing"), 6);
       assert.deepEqual(client.closes, []);
+    });
+  });
+
+  describe(`${name}, when a join is refused`, () => {
+    let server;
+    before(async () => { server = await serve(routes); });
+    after(() => server?.stop());
+
+    test("tries again, but not when it is refused for good", async (t) => {
+      const client = await connect(t, Socket, server, { rejoinAfterMs: () => 10 });
+      const banned = client.socket.channel("rooms:banned", {});
+      let [closes, errors] = [0, 0];
+      banned.onClose(() => closes++);
+      banned.onError(() => errors++);
+      assert.deepEqual(await outcome(banned.join()), refused("banned"));
+      await until("the close of the channel", () => closes);
+      assert.deepEqual([banned.state, closes], ["closed", 1]);
+      // Meanwhile the same client comes back again and again to a topic that refuses it for now.
+      const trying = client.socket.channel("rooms:refuse", {});
+      assert.deepEqual(await outcome(trying.join()), refused("unauthorized"));
+      await until("three more attempts", () => joinRefs(client, "rooms:refuse").length > 3);
+      trying.leave();
+
+      const [[joinRef], ...more] = onTopic(client.sent, "rooms:banned");
+      assert.deepEqual(more, [], "the join was tried once");
+      assert.deepEqual(onTopic(client.frames, "rooms:banned"), [
+        [joinRef, joinRef, "rooms:banned", "phx_reply", refused("banned")],
+        [joinRef, joinRef, "rooms:banned", "phx_close", {}],
+      ]);
+      assert.deepEqual([closes, errors, client.closes], [1, 0, []]);
     });
   });
 
