@@ -114,7 +114,7 @@ func (o *outbox) bears(size int) bool {
 		o.over = 0 // some was left out
 		return true
 	}
-	if len(o.more)+1 >= burstFrames || o.bytes+size > burstTimes*o.limit {
+	if o.waiting() >= burstFrames || o.bytes+size > burstTimes*o.limit {
 		return false
 	}
 	now := clock()
@@ -122,6 +122,15 @@ func (o *outbox) bears(size int) bool {
 		o.over = now
 	}
 	return now-o.over < int64(burstTime)
+}
+
+// waiting is how many frames wait, of which there is one. The caller holds o.mu.
+func (o *outbox) waiting() int {
+	n := len(o.more) + 1
+	if o.slack != nil {
+		n -= o.slack.gaps
+	}
+	return n
 }
 
 // close lets nothing more in. What waits stays, or is dropped too. It tells

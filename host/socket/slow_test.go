@@ -163,6 +163,21 @@ func TestWhatIsNeverLeftOut(t *testing.T) {
 	r.expectEnd(t, socket.CloseTryAgainLater)
 }
 
+// What was left out does not count as waiting: a few large frames behind it are a
+// burst, as they are anywhere else.
+func TestABurstBehindWhatWasLeftOut(t *testing.T) {
+	r := newRig(t, socket.Config{Slow: byTopic, Outbox: 50 * (pieceSize + 24)})
+	for n := range 50 {
+		r.cast(t, "d", "e", n)
+	}
+	for range 2 { // the first takes the places of forty
+		r.Send([]byte(strings.Repeat("x", 40*(pieceSize+24)-24)))
+	}
+	if frames, end := r.written(); len(frames) != 2 || end != nil {
+		t.Errorf("the client was sent %d frames, the end is %v", len(frames), end)
+	}
+}
+
 // A frame that is larger than all that waits may empty the outbox.
 func TestLeavingEverythingOut(t *testing.T) {
 	for _, topic := range []string{"d", "c"} {
