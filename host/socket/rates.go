@@ -64,8 +64,8 @@ func (m *meter) take(r Rate, n int, now int64) (wait time.Duration) {
 	if burst <= 0 {
 		burst = r.PerSecond
 	}
-	cost := int64(n) * int64(time.Second) / int64(r.PerSecond)
-	room := int64(burst) * int64(time.Second) / int64(r.PerSecond)
+	cost := duration(n, r.PerSecond)
+	room := duration(burst, r.PerSecond)
 	from := int64(*m)
 	if from == 0 || from < now { // in a test, now may be negative
 		from = now
@@ -75,6 +75,15 @@ func (m *meter) take(r Rate, n int, now int64) (wait time.Duration) {
 	}
 	*m = meter(from + cost)
 	return 0
+}
+
+// mostAtOnce is from where on more makes no difference: behind it nanoseconds
+// overflow. It is 4 GiB of bytes.
+const mostAtOnce = 1 << 32
+
+// duration is how long n take at a rate, in nanoseconds.
+func duration(n, perSecond int) int64 {
+	return min(int64(n), mostAtOnce) * int64(time.Second) / int64(perSecond)
 }
 
 // meters are those of one client. They belong to its reader.

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -154,6 +155,25 @@ func TestAFloodEnds(t *testing.T) {
 }
 
 // Without rates nothing is bounded.
+// A burst that says "as much as you like" is not too much for the arithmetic.
+func TestABurstWithoutEnd(t *testing.T) {
+	for _, perSecond := range []int{1, 8 << 20, math.MaxInt} {
+		rate := socket.Rate{PerSecond: perSecond, Burst: math.MaxInt}
+		r := newRig(t, socket.Config{Rates: socket.Rates{Frames: rate, Bytes: rate, Joins: rate}})
+		for n := range 3 {
+			r.receive(t, `[null,"`+fmt.Sprint(n)+`","phoenix","heartbeat",{}]`)
+		}
+		r.receive(t, join("t"))
+		r.settle(t)
+		if frames, end := r.written(); len(frames) != 4 || end != nil || frames[3] != joined("t") {
+			t.Errorf("%d a second: the client was sent %q, the end is %v", perSecond, frames, end)
+		}
+		if n := r.counts.RateLimited.Load(); n != 0 {
+			t.Errorf("%d a second: %d frames were above the rates", perSecond, n)
+		}
+	}
+}
+
 func TestNoRates(t *testing.T) {
 	r := newRig(t, socket.Config{Outbox: 1 << 30})
 	for range 20_000 {
