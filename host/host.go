@@ -444,6 +444,10 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 	if slow := server.Shutdown(grace); slow != nil {
 		err = errors.Join(err, slow, server.Close())
 	}
+	if late := grace.Err(); late != nil && errors.Is(err, late) {
+		// Each of those that were waited for has said the same.
+		return fmt.Errorf("host: the shutdown took too long, and what had not ended was cut off: %w", late)
+	}
 	return err
 }
 

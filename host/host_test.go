@@ -208,8 +208,8 @@ func TestShutdownCutsOffWhatHangs(t *testing.T) {
 	}
 	<-entered
 	cancel()
-	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Run returned %v", err)
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || strings.Count(err.Error(), "\n") > 0 || !strings.Contains(err.Error(), "cut off") {
+		t.Errorf("Run returned %v, want one line that says what happened", err)
 	}
 }
 
