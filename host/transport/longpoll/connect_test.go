@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
@@ -153,5 +154,36 @@ func TestForgedTokens(t *testing.T) {
 			}
 			s.expectStatus(s.post(text, heartbeat), 410)
 		}
+	})
+}
+
+// Sessions that nobody polls keep nobody out: the oldest of them gives up its
+// place, and those that are polled do not.
+func TestMaxSessionsOfOneWhoOnlyOpensThem(t *testing.T) {
+	bubble(t, longpoll.Config{MaxSessions: 4}, func(s *server) {
+		polled := s.join()
+		left := s.open()
+		s.expectTaken(s.post(left, joinFrame))
+		for range 100 {
+			s.open()
+		}
+		if n := s.Sessions(); n != 4 {
+			t.Errorf("there are %d sessions", n)
+		}
+		s.expectLeft(channel.LeaveClosed)
+		s.expectStatus(s.post(left, echoFrame), 410)
+		mine := s.open()
+		poll := s.begin(request(http.MethodGet, mine, ""))
+		for range 100 {
+			s.open()
+		}
+		s.expectStatus(poll(), 204)
+		s.expectStatus(s.get(polled), 204)
+		s.Tick() // forgets who has been polled since
+		for range 100 {
+			s.open()
+		}
+		s.expectTaken(s.post(polled, heartbeat))
+		s.expectTaken(s.post(mine, heartbeat))
 	})
 }

@@ -83,7 +83,8 @@ type Config struct {
 	// WriteTimeout ends a response that takes so long for 64 KiB. Default 10 s.
 	WriteTimeout time.Duration
 	// MaxSessions is how many sessions there may be at a time: unlike connections
-	// they cost a client nothing. Default 50,000.
+	// they cost a client nothing. One more takes the place of the oldest that was
+	// never polled, and is refused if there is none. Default 50,000.
 	MaxSessions int
 	// DrainWindow is how long Shutdown may take to close many sessions, a few at a
 	// time, see [socket.Drain]. Default: it closes all at once.
@@ -110,6 +111,7 @@ type Transport struct {
 	mu       sync.Mutex
 	sessions map[sessionID]*session
 	wheel    [wheelSize][]*session // each session in one place, also for a while after its end
+	fresh    []*session            // those never polled, oldest first, and others until the next tick
 	closed   bool
 	closing  chan struct{} // closed with it
 	told     chan struct{} // takes one when a poll has ended, without blocking
@@ -234,7 +236,11 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
 		cfg.Encoder = t.v1
 	}
 	s := newSession(t, cfg)
-	if !t.add(s) {
+	idle, ok := t.add(s)
+	if idle != nil {
+		idle.socket.Close(socket.End{}, socket.LeaveClosed)
+	}
+	if !ok {
 		t.cfg.Logger.Warn("connection refused: there are as many long-poll sessions as there may be", "limit", t.cfg.MaxSessions)
 		t.unavailable(w)
 		return
@@ -293,17 +299,44 @@ func (t *Transport) begin(farewell bool) bool {
 	return true
 }
 
-// add takes a new session in, if there is room.
-func (t *Transport) add(s *session) bool {
+// add takes a new session in, if there is room, or one that gives up its place:
+// that one is to be closed.
+func (t *Transport) add(s *session) (idle *session, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || len(t.sessions) >= t.cfg.MaxSessions {
-		return false
+	if t.closed {
+		return nil, false
+	}
+	if len(t.sessions) >= t.cfg.MaxSessions {
+		if idle = t.neverPolled(); idle == nil {
+			return nil, false
+		}
+		delete(t.sessions, idle.id)
 	}
 	t.sessions[s.id] = s
+	t.fresh = append(t.fresh, s)
 	t.file(s, t.tick.Load())
-	return true
+	return idle, true
 }
+
+// neverPolled returns the oldest session that nobody has polled, or nil. Whoever
+// means it polls as soon as there is a token; who only opens sessions, one request
+// each, must not keep all others out. The caller holds t.mu.
+func (t *Transport) neverPolled() *session {
+	for len(t.fresh) > 0 {
+		s := t.fresh[0]
+		t.fresh[0] = nil
+		t.fresh = t.fresh[1:]
+		if !t.settled(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// settled tells whether a session has been polled, or has ended. The caller holds
+// t.mu.
+func (t *Transport) settled(s *session) bool { return t.sessions[s.id] == nil || s.wasPolled() }
 
 func (t *Transport) remove(s *session) {
 	t.mu.Lock()
@@ -373,6 +406,7 @@ func (t *Transport) sweep(now int64) {
 func (t *Transport) idle(now int64) (idle []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.fresh = slices.DeleteFunc(t.fresh, t.settled)
 	due := t.wheel[now%wheelSize]
 	t.wheel[now%wheelSize] = nil
 	for _, s := range due {
@@ -417,6 +451,7 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 	t.running.Wait()
 	t.mu.Lock()
 	clear(t.sessions)
+	t.fresh = nil
 	t.wheel = [wheelSize][]*session{}
 	t.mu.Unlock()
 	if !stop() {

@@ -369,6 +369,8 @@ func TestDelete(t *testing.T) {
 func TestMaxSessions(t *testing.T) {
 	bubble(t, longpoll.Config{MaxSessions: 2}, func(s *server) {
 		a, b := s.open(), s.open()
+		s.expectStatus(s.get(a), 204)
+		s.expectStatus(s.get(b), 204)
 		if res := s.get(""); res.Status != 500 || res.http != http.StatusServiceUnavailable || s.Sessions() != 2 {
 			t.Errorf("answered %d %s", res.http, res.body)
 		}

@@ -25,6 +25,7 @@ type session struct {
 	mu    sync.Mutex
 	poll  *poll // the newest, while it waits
 	polls int   // under way
+	known bool  // it has been polled
 	cut   bool  // the last poll's request ended before it was answered
 	// ready: the socket has frames, or its end, that Next has not returned.
 	ready  bool
@@ -97,6 +98,13 @@ func (s *session) polled(now int64) int64 {
 	return s.last.Load()
 }
 
+// wasPolled tells whether it was ever polled.
+func (s *session) wasPolled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
+}
+
 // listens tells whether a poll is under way, or is likely to come.
 func (s *session) listens(now int64) bool {
 	s.mu.Lock()
@@ -112,7 +120,7 @@ func (s *session) arrive(p *poll, number uint32) {
 	if s.poll != nil {
 		s.poll.signal() // it learns that it was replaced
 	}
-	s.poll, s.cut = p, false
+	s.poll, s.cut, s.known = p, false, true
 	s.polls++
 	if number > 0 && number == s.number {
 		s.echoes = true
