@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/transport/websocket"
@@ -144,5 +145,21 @@ func TestCompressedBadMessages(t *testing.T) {
 	}
 	other.expectAlive()
 	_ = other.conn.Close()
+	s.expectConns(t, 0)
+}
+
+// What comes behind the end is dropped as it is: unpacking it would be work that a
+// client has done for nothing, a thousand times as much as it sends.
+func TestNothingIsUnpackedBehindTheEnd(t *testing.T) {
+	s := start(t, options{Config: websocket.Config{Compression: true, CloseTimeout: time.Hour}})
+	p := s.compressing(t)
+	p.frame(fin|reserved1|opText, pack(t, strings.Repeat("x", 4<<20)))
+	for range 32 { // the first of them would end the reading, and 4 MiB later the connection
+		p.frame(fin|reserved1|opText, "\x07"+strings.Repeat("x", 1<<20))
+	}
+	if _, err := p.conn.Write(append(head(fin|opClose, 0), 0, 0, 0, 0)); err != nil {
+		t.Fatalf("what came behind the end was read: %v", err)
+	}
+	p.expectClose(socket.CloseTooBig)
 	s.expectConns(t, 0)
 }

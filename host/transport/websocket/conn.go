@@ -31,6 +31,7 @@ type conn struct {
 	socket *socket.Socket
 	seen   atomic.Int64 // the transport's tick when data last arrived
 
+	over    bool // the socket has ended, as far as the reader knows
 	written sync.Once
 	// flushed is done when the last writer has ended.
 	flushed sync.WaitGroup
@@ -161,8 +162,12 @@ type incoming struct {
 // holds none, and hands it to the socket. After the socket's end messages are
 // read and dropped until the client's close arrives or the deadline that finish
 // set: a connection that is closed while something is unread is reset, and the
-// client would not see why. gorilla's own limit would close it so.
+// client would not see why. gorilla's own limit would close it so. What is dropped
+// is not unpacked: three hundred bytes may be 256 KiB.
 func (c *conn) message(kind int, r io.Reader) error {
+	if c.over {
+		return nil // gorilla skips what was not read
+	}
 	in, _ := c.t.buffers.Get().(*incoming)
 	if in == nil {
 		in = new(incoming)
@@ -180,13 +185,15 @@ func (c *conn) message(kind int, r io.Reader) error {
 	}
 	if int64(in.Len()) > c.t.cfg.MaxFrame {
 		c.socket.Close(socket.End{Code: socket.CloseTooBig, Reason: "the message is too large"}, socket.LeaveClosed)
+		c.over = true
 		return nil
 	}
 	err := c.socket.HandleFrame(context.Background(), phx.Frame{Data: in.Bytes(), Binary: kind == websocket.BinaryMessage})
-	if err != nil && !errors.Is(err, socket.ErrClosed) {
-		return err
+	if errors.Is(err, socket.ErrClosed) {
+		c.over = true
+		return nil
 	}
-	return nil
+	return err
 }
 
 // maxPooled keeps one large message from pinning its memory.
