@@ -13,18 +13,14 @@ import (
 // churn lets each connection leave its topic and join it; or opens connections,
 // joins and closes them.
 type churn struct {
+	course
 	r      *run
-	closed []byte // the event phx_close
-	phase  atomic.Int32
+	closed []byte       // the event phx_close
 	begun  atomic.Int64 // how many connections, in a reconnect
-	count  atomic.Int64
-	target int64 // 0 is none
-	done   chan struct{}
-	cycles *latencies
 }
 
 func newChurn(r *run) *churn {
-	return &churn{r: r, closed: eventIn("phx_close"), target: int64(r.cfg.Count), done: make(chan struct{}, 1), cycles: newLatencies()}
+	return &churn{course: newCourse(r.cfg.Count), r: r, closed: eventIn("phx_close")}
 }
 
 // take goes on where a connection is: the answer to a leave is followed by the
@@ -46,44 +42,22 @@ func (c *churn) take(m *member, s sort, data []byte) bool {
 		return true
 	}
 	c.note(m.n, c.r.now()-m.cycle.Load())
-	if phase(c.phase.Load()) == phaseOver {
+	if c.now() == phaseOver {
 		m.waits.Store(0)
 	} else {
-		c.begin(m)
+		c.cycle(m)
 	}
 	return true
 }
 
-func (c *churn) begin(m *member) {
+// cycle begins with a leave.
+func (c *churn) cycle(m *member) {
 	m.cycle.Store(c.r.now())
 	c.r.send(m, m.leave, true)
 }
 
-// note counts a cycle.
-func (c *churn) note(n int, took int64) {
-	if phase(c.phase.Load()) != phaseMeasure {
-		return
-	}
-	count := c.count.Add(1)
-	if c.target > 0 && count > c.target {
-		return
-	}
-	c.cycles.note(n, time.Duration(took))
-	if count == c.target {
-		c.over()
-	}
-}
-
-// over ends the load.
-func (c *churn) over() {
-	select {
-	case c.done <- struct{}{}:
-	default: // it has been told
-	}
-}
-
 func (c *churn) play(ctx context.Context) error {
-	c.phase.Store(int32(phaseWarmup))
+	c.begin()
 	var working sync.WaitGroup
 	defer working.Wait()
 	bounded, cancel := context.WithCancel(ctx)
@@ -101,25 +75,10 @@ func (c *churn) play(ctx context.Context) error {
 	for _, m := range c.r.all() {
 		if !c.r.cfg.Reconnect {
 			m.join, m.leave = c.r.frames.joinOf(m.n), c.r.frames.leaveOf(m.n)
-			c.begin(m)
+			c.cycle(m)
 		}
 	}
-	if c.r.cfg.Warmup > 0 && !c.r.wait(ctx, c.r.cfg.Warmup, c.done) {
-		return nil
-	}
-	before := c.r.usage()
-	c.phase.Store(int32(phaseMeasure))
-	duration := c.r.cfg.Duration
-	if c.target > 0 {
-		duration = -1
-	}
-	c.r.wait(ctx, duration, c.done)
-	c.phase.Store(int32(phaseOver))
-	count := c.count.Load()
-	if c.target > 0 {
-		count = min(count, c.target)
-	}
-	c.r.report.Measured = stage(what, count, before, c.r.usage(), c.cycles.summary())
+	c.measure(ctx, c.r, what)
 	return nil
 }
 
@@ -127,7 +86,7 @@ func (c *churn) play(ctx context.Context) error {
 // load is over or too much fails.
 func (c *churn) reconnect(ctx context.Context, since time.Time, n int, failed *atomic.Int64) {
 	r := c.r
-	for phase(c.phase.Load()) != phaseOver && r.pace(ctx, since, int(c.begun.Add(1))) && ctx.Err() == nil {
+	for c.now() != phaseOver && r.pace(ctx, since, int(c.begun.Add(1))) && ctx.Err() == nil {
 		begin := r.now()
 		m, err := r.open(ctx, n)
 		if err == nil {

@@ -10,16 +10,6 @@ import (
 	"github.com/chhost/chhost/host/phx"
 )
 
-// phase is what a load is doing after its ramp.
-type phase int32
-
-const (
-	phaseTrial phase = iota
-	phaseWarmup
-	phaseMeasure
-	phaseOver
-)
-
 // tries is how long a reply may come after a push or a broadcast of the same
 // event, in a trial: it is the reply then that answers.
 const tries = 250 * time.Millisecond
@@ -27,24 +17,17 @@ const tries = 250 * time.Millisecond
 // echo lets each connection push an event, wait for the answer, and push the
 // next.
 type echo struct {
-	r       *run
-	event   []byte // as it stands in a frame, between commas
-	phase   atomic.Int32
-	answer  atomic.Int32     // the sort that answers, once that is known
-	seen    chan sort        // in the trial: what came to the first
-	failed  chan string      // and what was no good
-	ramp    map[string]int64 // of play: the errors before the trial
-	count   atomic.Int64
-	target  int64 // 0 is none
-	done    chan struct{}
-	answers *latencies
+	course
+	r      *run
+	event  []byte           // as it stands in a frame, between commas
+	answer atomic.Int32     // the sort that answers, once that is known
+	seen   chan sort        // in the trial: what came to the first
+	failed chan string      // and what was no good
+	ramp   map[string]int64 // of play: the errors before the trial
 }
 
 func newEcho(r *run) *echo {
-	return &echo{
-		r: r, event: eventIn(r.cfg.Event), seen: make(chan sort, 16), failed: make(chan string, 1),
-		target: int64(r.cfg.Count), done: make(chan struct{}, 1), answers: newLatencies(),
-	}
+	return &echo{course: newCourse(r.cfg.Count), r: r, event: eventIn(r.cfg.Event), seen: make(chan sort, 16), failed: make(chan string, 1)}
 }
 
 // eventIn is the event as it stands in a frame.
@@ -54,7 +37,7 @@ func (e *echo) take(m *member, s sort, data []byte) bool {
 	if s != sortReply && (s != sortPush && s != sortBroadcast || !hasEvent(data, e.event)) {
 		return false
 	}
-	now, good := phase(e.phase.Load()), s != sortReply || isOK(data)
+	now, good := e.now(), s != sortReply || isOK(data)
 	if now == phaseTrial {
 		e.tried(m, s, good, data)
 		return good
@@ -66,14 +49,8 @@ func (e *echo) take(m *member, s sort, data []byte) bool {
 	if int32(s) != e.answer.Load() {
 		return s == sortReply // a good reply that is not needed is no error
 	}
-	if since := m.waits.Load(); since != 0 && now == phaseMeasure {
-		took := time.Duration(e.r.now() - since)
-		if n := e.count.Add(1); e.target == 0 || n <= e.target {
-			e.answers.note(m.n, took)
-			if n == e.target {
-				e.done <- struct{}{}
-			}
-		}
+	if since := m.waits.Load(); since != 0 {
+		e.note(m.n, e.r.now()-since)
 	}
 	e.next(m, now)
 	return true
@@ -92,26 +69,11 @@ func (e *echo) play(ctx context.Context) error {
 	if err := e.try(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	e.phase.Store(int32(phaseWarmup))
+	e.begin()
 	for _, m := range e.r.all() {
 		e.r.send(m, m.push, true)
 	}
-	if e.r.cfg.Warmup > 0 && !e.r.wait(ctx, e.r.cfg.Warmup, nil) {
-		return nil
-	}
-	before := e.r.usage()
-	e.phase.Store(int32(phaseMeasure))
-	duration := e.r.cfg.Duration
-	if e.target > 0 {
-		duration = -1
-	}
-	e.r.wait(ctx, duration, e.done)
-	e.phase.Store(int32(phaseOver))
-	count := e.count.Load()
-	if e.target > 0 {
-		count = min(count, e.target)
-	}
-	e.r.report.Measured = stage("echo", count, before, e.r.usage(), e.answers.summary())
+	e.measure(ctx, e.r, "echo")
 	return nil
 }
 
