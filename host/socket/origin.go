@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -135,4 +136,11 @@ func SameOrigin(r *http.Request) bool {
 		port = ""
 	}
 	return ok && host == o.Host && port == o.Port
+}
+
+// LogForeign notes that a transport refuses a request because of its origin: the
+// first thing that a developer with a page elsewhere meets.
+func LogForeign(log *slog.Logger, r *http.Request) {
+	clip := func(s string) string { return s[:min(len(s), 255)] } // a client wrote it
+	log.Info("connection refused: the origin is not allowed", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
 }

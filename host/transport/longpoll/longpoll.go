@@ -170,8 +170,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !allowed {
-		// The first thing that a developer with a page elsewhere meets.
-		t.cfg.Logger.Info("connection refused: the origin is not allowed", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+		socket.LogForeign(t.cfg.Logger, r)
 		answer(w, http.StatusOK, `{"status":403}`)
 		return
 	}
@@ -186,9 +185,6 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, `{"status":400}`)
 	}
 }
-
-// clip bounds what a client can write into the log.
-func clip(s string) string { return s[:min(len(s), 255)] }
 
 // get is a poll of the session that the token names, or opens one.
 func (t *Transport) get(w http.ResponseWriter, r *http.Request) {

@@ -150,9 +150,6 @@ func offers(lines []string) bool {
 	return false
 }
 
-// clip bounds what a client can write into the log.
-func clip(s string) string { return s[:min(len(s), 255)] }
-
 // ServeHTTP upgrades the request and serves the connection on goroutines of its
 // own, which [Transport.Shutdown] waits for.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -174,8 +171,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header = http.Header{"Sec-Websocket-Protocol": {subprotocol}}
 	}
 	if !t.cfg.CheckOrigin(r) {
-		// The first thing that a developer with a page elsewhere meets.
-		t.cfg.Logger.Info("connection refused: the origin is not allowed", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+		socket.LogForeign(t.cfg.Logger, r)
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
