@@ -43,6 +43,14 @@ func asUsage(c *cli.Context, err error) error {
 	return err
 }
 
+// show writes what a command found out, for people or, with --json, for programs.
+func show(c *cli.Context, found interface{ WriteText(io.Writer) error }) error {
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, found)
+	}
+	return found.WriteText(c.App.Writer)
+}
+
 func writeJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

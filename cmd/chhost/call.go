@@ -80,11 +80,7 @@ func call(c *cli.Context) error {
 	for _, note := range outcome.Notes {
 		fmt.Fprintf(c.App.ErrWriter, "note: %s\n", note)
 	}
-	if c.Bool("json") {
-		err = writeJSON(c.App.Writer, outcome)
-	} else {
-		err = outcome.WriteText(c.App.Writer)
-	}
+	err = show(c, outcome)
 	if failure != nil {
 		return failure
 	}

@@ -38,12 +38,7 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = writeJSON(c.App.Writer, report)
-	} else {
-		err = report.WriteText(c.App.Writer)
-	}
-	if err != nil {
+	if err := show(c, report); err != nil {
 		return err
 	}
 	return report.Err()

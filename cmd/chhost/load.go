@@ -99,12 +99,7 @@ func runLoad(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = writeJSON(c.App.Writer, report)
-	} else {
-		err = report.WriteText(c.App.Writer)
-	}
-	if err != nil {
+	if err := show(c, report); err != nil {
 		return err
 	}
 	return report.Err()
