@@ -132,7 +132,7 @@ var goroutines = map[string]start{
 	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                     {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":             {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
-	"host/hosttest":            {1, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run"},
+	"host/hosttest":            {2, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run; the AfterFunc is StartProcess's own deadline, stopped before it returns"},
 	"host/phx/phxclient":       {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
 	"host/internal/crew":       {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},

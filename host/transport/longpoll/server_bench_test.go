@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,74 +19,21 @@ import (
 )
 
 // served is `chhost serve` with testdata/plugins/load-c, a process of its own.
-type served struct{ address, pid string }
-
-// guard runs its arguments until its standard input ends, as it does when the
-// benchmark has died, however that came about.
-const guard = `"$@" & echo "pid $!"; cat >/dev/null; kill $!; wait $!`
+type served struct{ *hosttest.Process }
 
 // serveC starts the server, which ends with the benchmark.
-func serveC(b *testing.B) *served {
+func serveC(b *testing.B) served {
 	b.Helper()
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		b.Skip("the CPU and the memory of another process are not known on this system")
 	}
-	command := os.Getenv("CHHOST_BIN")
-	if command == "" {
-		command = filepath.Join(hosttest.CacheDir(b, "bench"), "chhost")
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", command, "./cmd/chhost")
-		build.Dir = hosttest.Root(b)
-		if out, err := build.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-	}
-	module := filepath.Join(b.TempDir(), "load-c.wasm")
-	if err := os.WriteFile(module, hosttest.GuestC(b, "testdata/plugins/load-c"), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command("sh", "-c", guard, "guard", command, "serve", "--addr", "127.0.0.1:0", "--cache", hosttest.CacheDir(b, "compiled"), "--route", "rooms:*="+module)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	lines := bufio.NewScanner(stdout)
-	b.Cleanup(func() {
-		_ = stdin.Close() // ends it
-		for lines.Scan() {
-		}
-		if err := cmd.Wait(); err != nil || b.Failed() {
-			b.Errorf("the server: %v\n%s", err, complaints.Bytes())
-		}
-	})
-	late := time.AfterFunc(channeltest.Deadline, func() { _ = stdin.Close() })
-	defer late.Stop()
-	s := new(served)
-	for s.pid == "" || s.address == "" {
-		if !lines.Scan() {
-			b.Fatal("the server does not listen")
-		}
-		if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
-			s.pid = pid
-		} else if address, ok := strings.CutPrefix(lines.Text(), "listening on http://"); ok {
-			s.address = strings.Replace(address, "localhost", "127.0.0.1", 1)
-		}
-	}
-	return s
+	return served{hosttest.ServeLoadC(b)}
 }
 
 // cpu is the time that the server has had on the processors.
-func (s *served) cpu(b *testing.B) time.Duration {
+func (s served) cpu(b *testing.B) time.Duration {
 	b.Helper()
-	stat, err := os.ReadFile("/proc/" + s.pid + "/stat")
+	stat, err := os.ReadFile("/proc/" + s.PID + "/stat")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -106,9 +51,9 @@ func (s *served) cpu(b *testing.B) time.Duration {
 }
 
 // memory is what the server has resident, in bytes.
-func (s *served) memory(b *testing.B) int {
+func (s served) memory(b *testing.B) int {
 	b.Helper()
-	statm, err := os.ReadFile("/proc/" + s.pid + "/statm")
+	statm, err := os.ReadFile("/proc/" + s.PID + "/statm")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -127,8 +72,8 @@ type benchClient struct {
 }
 
 // dial opens a session that has joined.
-func (s *served) dial() (*benchClient, error) {
-	conn, err := net.Dial("tcp", s.address)
+func (s served) dial() (*benchClient, error) {
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +118,7 @@ type audience struct {
 	failed  chan error // of the first
 }
 
-func (s *served) gather(b *testing.B, n int) *audience {
+func (s served) gather(b *testing.B, n int) *audience {
 	b.Helper()
 	a := &audience{heard: make(chan struct{}, n), failed: make(chan error, 1)}
 	b.Cleanup(func() {

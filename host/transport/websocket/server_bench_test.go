@@ -1,7 +1,6 @@
 package websocket_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,10 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -31,13 +28,9 @@ import (
 // roleVariable makes the test binary something else than the runner of its tests.
 const roleVariable = "CHHOST_TEST_ROLE"
 
-// Roles: the floors, and
-const (
-	// roleNative is a host whose handler does in Go what the plugin load-c does.
-	roleNative = "native"
-	// roleGuard runs its arguments as a command until its standard input ends.
-	roleGuard = "guard"
-)
+// roleNative is a host whose handler does in Go what the plugin load-c does. The
+// other roles are the floors.
+const roleNative = "native"
 
 // play is what the test binary does in a role. All roles end when their standard
 // input does, as it does when the parent has died, however that came about.
@@ -47,9 +40,6 @@ func play(role string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	if role == roleGuard {
-		return guard(ctx, os.Args[1], os.Args[2:]...)
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -71,126 +61,35 @@ func play(role string) error {
 	return err
 }
 
-// guard runs a command that does not look at its standard input.
-func guard(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	fmt.Printf("pid %d\n", cmd.Process.Pid)
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
 // serverC is `chhost serve` with testdata/plugins/load-c: the host as it is shipped,
 // its logic in a guest. The other kinds of servers are roles of the test binary.
 const serverC = "c"
 
 // process is a server that runs until the benchmark ends, however it does.
-type process struct {
-	kind string
-	url  string
-	pid  string // of the server, which is a child of cmd's or cmd's own
-	cmd  *exec.Cmd
-}
+type process struct{ *hosttest.Process }
 
 // startServer starts a server of a kind on a free port of loopback.
-func startServer(b *testing.B, kind string) *process {
+func startServer(b *testing.B, kind string) process {
 	b.Helper()
+	if kind == serverC {
+		return process{hosttest.ServeLoadC(b)}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &process{kind: kind, cmd: exec.Command(self)}
-	role := kind
-	if kind == serverC {
-		role = roleGuard
-		module := filepath.Join(b.TempDir(), "load-c.wasm")
-		if err := os.WriteFile(module, hosttest.GuestC(b, "testdata/plugins/load-c"), 0o600); err != nil {
-			b.Fatal(err)
-		}
-		p.cmd.Args = append(p.cmd.Args, chhost(b), "serve", "--addr", "127.0.0.1:0", "--cache", hosttest.CacheDir(b, "compiled"), "--route", "rooms:*="+module)
-	}
-	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	p.start(b)
-	return p
-}
-
-// chhost is the command that CHHOST_BIN names, or as it is now; Go's own cache
-// knows whether it has changed.
-func chhost(b *testing.B) string {
-	b.Helper()
-	if path := os.Getenv("CHHOST_BIN"); path != "" {
-		return path
-	}
-	path := filepath.Join(hosttest.CacheDir(b, "bench"), "chhost"+filepath.Ext(os.Args[0])) // .test, or .exe
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/chhost")
-	build.Dir = hosttest.Root(b)
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
-func (p *process) start(b *testing.B) {
-	b.Helper()
-	complaints, said := new(bytes.Buffer), make(chan string, 16)
-	p.cmd.Stderr = complaints
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		defer close(said)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			said <- lines.Text()
-		}
-	})
-	b.Cleanup(func() {
-		_ = stdin.Close() // ends it
-		for range said {
-		}
-		reader.Wait()
-		if err := p.cmd.Wait(); err != nil || b.Failed() {
-			b.Errorf("the server %s: %v\n%s", p.kind, err, complaints.Bytes())
-		}
-	})
-	for p.url == "" || p.pid == "" {
-		select {
-		case line, ok := <-said:
-			if !ok {
-				b.Fatalf("the server %s ended before it listened", p.kind)
-			}
-			if address, ok := strings.CutPrefix(line, "listening on http://"); ok {
-				p.url = "ws://" + strings.Replace(address, "localhost", "127.0.0.1", 1) + "/socket"
-			} else if pid, ok := strings.CutPrefix(line, "pid "); ok {
-				p.pid = pid
-			}
-		case <-time.After(deadline):
-			b.Fatalf("the server %s does not listen", p.kind)
-		}
-	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), roleVariable+"="+kind)
+	return process{hosttest.StartProcess(b, cmd)}
 }
 
 // load puts the server under a kind of load and returns the report.
-func (p *process) load(b *testing.B, kind string, args ...string) report {
+func (p process) load(b *testing.B, kind string, args ...string) report {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	args = append([]string{"load", kind, p.url, "--json", "--pid", p.pid, "--topic", "rooms:bench"}, args...)
-	cmd := exec.CommandContext(ctx, chhost(b), args...)
+	args = append([]string{"load", kind, "ws://" + p.Address + "/socket", "--json", "--pid", p.PID, "--topic", "rooms:bench"}, args...)
+	cmd := exec.CommandContext(ctx, hosttest.Command(b), args...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
@@ -225,7 +124,7 @@ func (r *report) cpu(b *testing.B, unit string) {
 }
 
 // onEach runs a benchmark against a fresh server of each kind.
-func onEach(b *testing.B, kinds []string, measure func(b *testing.B, p *process)) {
+func onEach(b *testing.B, kinds []string, measure func(b *testing.B, p process)) {
 	for _, kind := range kinds {
 		name := kind
 		if kind == floorEcho || kind == floorFanOut {
@@ -237,7 +136,7 @@ func onEach(b *testing.B, kinds []string, measure func(b *testing.B, p *process)
 
 // BenchmarkServerEcho is an event of 128 bytes and its reply.
 func BenchmarkServerEcho(b *testing.B) {
-	onEach(b, []string{floorEcho, serverC, roleNative}, func(b *testing.B, p *process) {
+	onEach(b, []string{floorEcho, serverC, roleNative}, func(b *testing.B, p process) {
 		r := p.load(b, "echo", "--event", "echo", "--conns", "100", "--count", "30000", "--warmup", "200ms")
 		r.cpu(b, "echo")
 	})
@@ -246,7 +145,7 @@ func BenchmarkServerEcho(b *testing.B) {
 // Subscribers of the fan-outs.
 const benchSubscribers = 1000
 
-func (p *process) fanOut(b *testing.B, event string, pushes int, args ...string) {
+func (p process) fanOut(b *testing.B, event string, pushes int, args ...string) {
 	b.Helper()
 	args = append([]string{"--event", event, "--conns", strconv.Itoa(benchSubscribers), "--count", strconv.Itoa(pushes), "--warmup", "200ms"}, args...)
 	r := p.load(b, "fanout", args...)
@@ -256,12 +155,12 @@ func (p *process) fanOut(b *testing.B, event string, pushes int, args ...string)
 // BenchmarkServerFanOut is a broadcast of 128 bytes, one after the other: no frame
 // waits for another.
 func BenchmarkServerFanOut(b *testing.B) {
-	onEach(b, []string{floorFanOut, serverC, roleNative}, func(b *testing.B, p *process) { p.fanOut(b, "say", 100) })
+	onEach(b, []string{floorFanOut, serverC, roleNative}, func(b *testing.B, p process) { p.fanOut(b, "say", 100) })
 }
 
 // BenchmarkServerBurst is sixteen broadcasts at once.
 func BenchmarkServerBurst(b *testing.B) {
-	onEach(b, []string{floorFanOut, serverC}, func(b *testing.B, p *process) { p.fanOut(b, "say", 160, "--burst", "16") })
+	onEach(b, []string{floorFanOut, serverC}, func(b *testing.B, p process) { p.fanOut(b, "say", 160, "--burst", "16") })
 }
 
 // BenchmarkServerIntercept is the broadcast of BenchmarkServerFanOut, plain and
@@ -278,7 +177,7 @@ func BenchmarkServerMemory(b *testing.B) {
 		// Both processes need a file for each connection.
 		may := min(conns, openFiles(b)-200)
 		b.Run(strconv.Itoa(conns), func(b *testing.B) {
-			onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p *process) {
+			onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p process) {
 				r := p.load(b, "connect", "--conns", strconv.Itoa(may), "--hold", "1s")
 				b.ReportMetric(r.Server.Bytes, "B/conn")
 				b.ReportMetric(float64(may), "conns")
@@ -303,7 +202,7 @@ func openFiles(b *testing.B) int {
 
 // BenchmarkServerJoin is a join and a leave of a connection that stays.
 func BenchmarkServerJoin(b *testing.B) {
-	onEach(b, []string{serverC}, func(b *testing.B, p *process) {
+	onEach(b, []string{serverC}, func(b *testing.B, p process) {
 		r := p.load(b, "churn", "--conns", "100", "--count", "30000", "--warmup", "200ms")
 		r.cpu(b, "join+leave")
 		b.ReportMetric(r.Measured.PerSecond, "joins/s")
@@ -312,7 +211,7 @@ func BenchmarkServerJoin(b *testing.B) {
 
 // BenchmarkServerConnect is a connection that joins and closes.
 func BenchmarkServerConnect(b *testing.B) {
-	onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p *process) {
+	onEach(b, []string{floorEcho, serverC}, func(b *testing.B, p process) {
 		r := p.load(b, "churn", "--reconnect", "--conns", "100", "--count", "5000", "--warmup", "200ms")
 		r.cpu(b, "connect+join+close")
 	})
