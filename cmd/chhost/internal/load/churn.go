@@ -57,7 +57,7 @@ func (c *churn) cycle(m *member) {
 }
 
 func (c *churn) play(ctx context.Context) error {
-	c.begin()
+	c.begin(c.r)
 	var working sync.WaitGroup
 	defer working.Wait()
 	bounded, cancel := context.WithCancel(ctx)

@@ -23,6 +23,7 @@ type course struct {
 	count  atomic.Int64
 	target int64 // 0 is none
 	done   chan struct{}
+	before usage // as it was when the measurement began
 	took   *latencies
 }
 
@@ -33,8 +34,16 @@ func newCourse(target int) course {
 // now is the phase that the load is in.
 func (c *course) now() phase { return phase(c.phase.Load()) }
 
-// begin ends what came before the warm-up.
-func (c *course) begin() { c.phase.Store(int32(phaseWarmup)) }
+// begin ends what came before the load. Without a warm-up all that it does is
+// measured, the first as well.
+func (c *course) begin(r *run) {
+	if r.cfg.Warmup > 0 {
+		c.phase.Store(int32(phaseWarmup))
+		return
+	}
+	c.before = r.usage()
+	c.phase.Store(int32(phaseMeasure))
+}
 
 // note counts what the connection with the number n has done in ns nanoseconds, if
 // that is to be measured.
@@ -62,11 +71,13 @@ func (c *course) over() {
 
 // measure lets the load warm up, and reports what it does from then on.
 func (c *course) measure(ctx context.Context, r *run, what string) {
-	if r.cfg.Warmup > 0 && !r.wait(ctx, r.cfg.Warmup, c.done) {
-		return
+	if r.cfg.Warmup > 0 {
+		if !r.wait(ctx, r.cfg.Warmup, c.done) {
+			return
+		}
+		c.before = r.usage()
+		c.phase.Store(int32(phaseMeasure))
 	}
-	before := r.usage()
-	c.phase.Store(int32(phaseMeasure))
 	duration := r.cfg.Duration
 	if c.target > 0 {
 		duration = -1
@@ -77,5 +88,5 @@ func (c *course) measure(ctx context.Context, r *run, what string) {
 	if c.target > 0 {
 		count = min(count, c.target)
 	}
-	r.report.Measured = stage(what, count, before, r.usage(), c.took.summary())
+	r.report.Measured = stage(what, count, c.before, r.usage(), c.took.summary())
 }

@@ -69,7 +69,7 @@ func (e *echo) play(ctx context.Context) error {
 	if err := e.try(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	e.begin()
+	e.begin(e.r)
 	for _, m := range e.r.all() {
 		e.r.send(m, m.push, true)
 	}

@@ -250,3 +250,16 @@ ended early    interrupted
 error          1 times a
 error          2 times b
 `
+
+// TestNothingIsLostBeforeTheMeasurement: without a warm-up the answers that come
+// while the connections are still being set going count as well.
+func TestNothingIsLostBeforeTheMeasurement(t *testing.T) {
+	for warmup, want := range map[time.Duration]int64{-1: 1, time.Hour: 0} {
+		c := newCourse(0)
+		c.begin(&run{cfg: Config{Warmup: warmup}})
+		c.note(0, 1)
+		if got := c.count.Load(); got != want {
+			t.Errorf("with a warm-up of %v, %d were counted, want %d", warmup, got, want)
+		}
+	}
+}
