@@ -283,8 +283,8 @@ func (t *Transport) delete(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, `{"status":200}`)
 }
 
-// begin counts a request: while the transport shuts down only those of polls that
-// have a session are let in.
+// begin counts a request: while the transport shuts down only those of a session
+// are let in, whose socket may not have been closed yet.
 func (t *Transport) begin(farewell bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -424,7 +424,7 @@ const farewell = time.Second
 
 // Shutdown refuses new sessions, ends the others with code 1012 behind what waits
 // for them, as far as they poll within a second, and returns when all responses
-// have been written. When ctx ends first, those are cut off, and ctx's error is
+// have been written. A session is served until its turn comes. When ctx ends first, those are cut off, and ctx's error is
 // returned.
 func (t *Transport) Shutdown(ctx context.Context) error {
 	t.mu.Lock()

@@ -35,7 +35,7 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, `{"status":400}`)
 		return
 	}
-	if !t.begin(false) {
+	if !t.begin(true) {
 		answer(w, http.StatusOK, `{"status":410}`)
 		return
 	}
