@@ -145,7 +145,7 @@ func ConnectKeys() []Key {
 		{"auth_token", "string", "The token that the client sent beside the query, empty without one. The host has not verified it.", `"eyJhbGciOi..."`},
 		{"transport", "string", "How the client is connected.", `"websocket"`},
 		{"vsn", "string", "The version of the protocol that it speaks.", `"2.0.0"`},
-		{"peer", "string", "The client's network address: an IP address without a port. Behind proxies that the operator trusts, what they say.", `"192.0.2.7"`},
+		{"peer", "string", "The client's network address: an IP address without a port. Behind proxies that the operator trusts, what they say. A client of a Unix socket has no address: it is `@`, or the path of the client's own socket.", `"192.0.2.7"`},
 		{"origin", "string", "The page's origin as the browser gave it; empty without one.", `"https://example.com"`},
 		{"user_agent", "string", "The request's header field User-Agent; empty without one. The client wrote it.", `"Mozilla/5.0"`},
 		{

@@ -78,7 +78,8 @@ type Config struct {
 	ConnectHeaders []string
 	// TrustedProxies are the addresses of the proxies in front of the host, see
 	// [Proxies]. What one of them says of where a connection comes from is believed,
-	// and what anybody else says is not. Default none.
+	// and what anybody else says is not. Who connects over a Unix socket has no
+	// address, is called "@", and is no proxy. Default none.
 	TrustedProxies []netip.Prefix
 	// ProxyHeader is the header field in which they say it, "X-Forwarded-For" or
 	// "Forwarded". A proxy passes on the field that it does not write, so only one is

@@ -76,7 +76,7 @@ func newPeers(trusted []netip.Prefix, header string) (peers, error) {
 func (p *peers) of(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr // the host is served by something other than TCP
+		return r.RemoteAddr // the host is served by something other than TCP: a Unix socket's clients are "@"
 	}
 	addr := at.Addr().Unmap().WithZone("")
 	lines := r.Header.Values(p.header)

@@ -50,7 +50,8 @@ func (c *Connection) Transport() string { return c.text("Transport", "transport"
 // "2.0.0".
 func (c *Connection) VSN() string { return c.text("VSN", "vsn") }
 
-// Peer returns the client's network address, without a port.
+// Peer returns the client's network address, without a port. A client of a Unix
+// socket has none: it is "@", or the path of the client's own socket.
 func (c *Connection) Peer() string { return c.text("Peer", "peer") }
 
 // Origin returns the origin of the page that connects, as a browser tells it, or
