@@ -43,7 +43,7 @@ func serveCommand() *cli.Command {
 			"then plugins are told the client's address, and not the proxy's.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket, or with --tls-cert and --tls-key to\n" +
 			"wss://HOST:PORT/socket. A certificate that is replaced is used from the next\n" +
-			"connection on.\n\n" +
+			"connection on. --mount /live puts the socket elsewhere; connect is told the path.\n\n" +
 			"In a control group with a limit of memory, such as a container, the garbage\n" +
 			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
 			"GOGC (100) how much garbage there may be below it, in percent of what is in use.",
@@ -54,6 +54,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "proxy-header", Usage: "where those say it: `NAME` is X-Forwarded-For or Forwarded", Value: "X-Forwarded-For"},
 			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
 			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
+			&cli.StringSliceFlag{Name: "mount", Value: cli.NewStringSlice(host.DefaultMount), Usage: "clients connect to `PATH`, or poll PATH/longpoll (repeatable)"},
 			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
 		}, slices.Concat(commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)"), pressureFlags(), drainFlags())...),
 		Action: serve,
@@ -86,8 +87,24 @@ func serve(c *cli.Context) error {
 	if cfg.CertFile != "" {
 		secure = "s"
 	}
-	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\nclients connect to ws%[1]s://%[2]s%s\n", secure, hostPort(l), host.DefaultMount)
+	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\n", secure, hostPort(l))
+	for _, path := range c.StringSlice("mount") {
+		fmt.Fprintf(c.App.Writer, "clients connect to ws%s://%s%s\n", secure, hostPort(l), strings.TrimSuffix(path, "/"))
+	}
 	return run(c, h)
+}
+
+// mounts reads --mount. All paths have the same origins.
+func mounts(c *cli.Context, cfg *host.Config) error {
+	paths := c.StringSlice("mount")
+	if slices.Contains(paths, "") { // which the library takes for the default
+		return &usageError{c.Command.Name, "--mount needs a path, such as /socket"}
+	}
+	cfg.Mount = paths[0] // there is a default
+	for _, path := range paths[1:] {
+		cfg.Mounts = append(cfg.Mounts, host.Mount{Path: path, CheckOrigin: cfg.CheckOrigin})
+	}
+	return nil
 }
 
 // serveConfig is what the flags say, but for the listener.
@@ -107,6 +124,9 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 	}
 	var err error
 	if cfg.CheckOrigin, err = origins(c); err != nil {
+		return cfg, err
+	}
+	if err = mounts(c, &cfg); err != nil {
 		return cfg, err
 	}
 	if cfg.TrustedProxies, err = host.Proxies(c.StringSlice("trusted-proxy")); err != nil {
