@@ -61,6 +61,22 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
+	client := h.peers.of(r)
+	vacate, err := h.places.take(client)
+	if err != nil {
+		return socket.Config{}, err
+	}
+	cfg, err := h.admit(r, transport, token, client.name)
+	if err != nil {
+		vacate()
+		return socket.Config{}, err
+	}
+	cfg.Vacate = vacate
+	return cfg, nil
+}
+
+// admit asks the connector, if there is one.
+func (h *Host) admit(r *http.Request, transport, token, peer string) (socket.Config, error) {
 	if !h.tenant.Connects() {
 		return h.tenant.Socket(), nil
 	}
@@ -74,7 +90,7 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	}
 	info, err := connectInfo(map[string]any{
 		"params": params, "claims": nil, "auth_token": token, "transport": transport, "vsn": vsn,
-		"peer": h.peers.of(r), "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
+		"peer": peer, "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
 		"uri": uriOf(r), "headers": h.headersOf(r),
 	})
 	if err != nil {

@@ -102,8 +102,9 @@ type Config struct {
 	// CacheDir keeps compiled plugins between runs, see [wasm.Config]. Default:
 	// they are compiled at each start.
 	CacheDir string
-	// Limits bound what clients may use.
-	Limits tenant.Limits
+	// Limits bound what clients may use, and Connections how many there may be.
+	Limits      tenant.Limits
+	Connections Connections
 	// MaxFrame is the size in bytes of the largest message that a client may
 	// send. Default 256 KiB.
 	MaxFrame int64
@@ -188,6 +189,7 @@ type Host struct {
 	locals locals // closed by the drain
 
 	peers   peers
+	places  *places
 	names   hostNames   // that the host answers to
 	headers []string    // that connectors are told
 	tls     *tls.Config // of the listener; nil: none
@@ -285,6 +287,7 @@ func (h *Host) build() error {
 	if err := errors.Join(faults, err); err != nil {
 		return err // all that is wrong, with the modules and with the patterns
 	}
+	h.places = newPlaces(h.cfg.Connections, h.tenant.Counts())
 	return h.mount()
 }
 

@@ -71,6 +71,7 @@ func (h *Host) mount() error {
 			CheckOrigin: m.CheckOrigin,
 			MaxFrame:    h.cfg.MaxFrame,
 			Window:      h.cfg.LongPollWindow,
+			MaxSessions: h.cfg.Connections.LongPoll,
 			DrainWindow: h.cfg.DrainWindow,
 			Logger:      h.log,
 		})

@@ -70,13 +70,19 @@ func newPeers(trusted []netip.Prefix, header string) (peers, error) {
 	return p, nil
 }
 
+// peer is who is connected.
+type peer struct {
+	name string     // what connectors are told
+	addr netip.Addr // the zero value if it has none
+}
+
 // of is the address of the client: the nearest one that is no trusted proxy's. A
 // proxy that does not say whom it speaks for, or not so that it can be read,
 // counts as the client.
-func (p *peers) of(r *http.Request) string {
+func (p *peers) of(r *http.Request) peer {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr // the host is served by something other than TCP: a Unix socket's clients are "@"
+		return peer{name: r.RemoteAddr} // the host is served by something other than TCP: a Unix socket's clients are "@"
 	}
 	addr := at.Addr().Unmap().WithZone("")
 	lines := r.Header.Values(p.header)
@@ -92,7 +98,7 @@ func (p *peers) of(r *http.Request) string {
 		}
 		addr = next
 	}
-	return addr.String()
+	return peer{addr.String(), addr}
 }
 
 func (p *peers) trusts(addr netip.Addr) bool {

@@ -110,7 +110,7 @@ func TestPeer(t *testing.T) {
 		// The field that the proxy does not write, it passes on.
 		other := map[string]string{xff: fwd, fwd: xff}[tc.header]
 		r.Header.Set(other, map[string]string{xff: "203.0.113.99", fwd: "for=203.0.113.99"}[other])
-		if got := p.of(r); got != tc.want {
+		if got := p.of(r).name; got != tc.want {
 			t.Errorf("from %s with %s: %.60q: the peer is %s, want %s", tc.remote, tc.header, tc.lines, got, tc.want)
 		}
 	}
@@ -133,7 +133,7 @@ func TestPeerOfNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.of(r); got != tc.want {
+		if got := p.of(r).name; got != tc.want {
 			t.Errorf("trusting %v: the peer is %s, want %s", tc.trusted, got, tc.want)
 		}
 	}
@@ -174,12 +174,12 @@ func FuzzPeer(f *testing.F) {
 		}
 		for _, lines := range [][]string{{hostile + "," + wrote}, {hostile, wrote}} {
 			r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{header: lines}}
-			if got := p.of(r); got != "198.51.100.1" {
+			if got := p.of(r).name; got != "198.51.100.1" {
 				t.Errorf("behind %q: %s", lines, got)
 			}
 		}
 		r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{header: {hostile}}}
-		if _, err := netip.ParseAddr(p.of(r)); err != nil {
+		if _, err := netip.ParseAddr(p.of(r).name); err != nil {
 			t.Errorf("behind %q: %v", hostile, err)
 		}
 	})

@@ -12,9 +12,11 @@ import (
 	"github.com/chhost/chhost/host/tenant"
 )
 
-// pressureFlags are about clients that send too much, or read too little.
+// pressureFlags are about clients that send too much, read too little, or are too
+// many.
 func pressureFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "connections", Usage: "how many clients may be connected, in all, from one address (this machine's aside) and by long-polling, as `total|peer|longpoll=N`, the first two also off; repeatable (default: total=100000, peer=1000, longpoll=50000)"},
 		&cli.BoolFlag{Name: "compression", Usage: "compress messages of 256 bytes and more for WebSocket clients that offer it; costs processor time"},
 		&cli.StringFlag{Name: "outbox", Value: "1MiB", Usage: "let up to `SIZE` wait for a client that reads slowly"},
 		&cli.StringSliceFlag{Name: "slow-client", Usage: "what is done when more waits: close, drop-oldest or conflate, of all topics or as `[PATTERN=]POLICY`; repeatable, the first match wins (default: close)"},
@@ -36,6 +38,43 @@ func limits(c *cli.Context) (tenant.Limits, error) {
 		return l, &usageError{c.Command.Name, "--rate: " + err.Error()}
 	}
 	return l, nil
+}
+
+// connections reads --connections NAME=N, and NAME=off where there need not be a
+// bound.
+func connections(c *cli.Context) (host.Connections, error) {
+	bounds, err := parseConnections(c.StringSlice("connections"))
+	if err != nil {
+		return bounds, &usageError{c.Command.Name, "--connections: " + err.Error()}
+	}
+	return bounds, nil
+}
+
+func parseConnections(specs []string) (host.Connections, error) {
+	var bounds host.Connections
+	for _, spec := range specs {
+		name, value, _ := strings.Cut(spec, "=")
+		bound := &bounds.Total
+		switch name {
+		case "total":
+		case "peer":
+			bound = &bounds.Peer
+		case "longpoll":
+			bound = &bounds.LongPoll
+		default:
+			return bounds, fmt.Errorf("%q is not of the form total=N, peer=N or longpoll=N, such as peer=100", spec)
+		}
+		if value == "off" && name != "longpoll" {
+			*bound = -1
+			continue
+		}
+		n, err := strconv.ParseUint(value, 10, 30)
+		if err != nil || n == 0 {
+			return bounds, fmt.Errorf("%q is no bound: expected %s=N, at least 1", spec, name)
+		}
+		*bound = int(n)
+	}
+	return bounds, nil
 }
 
 // parseSlow reads POLICY or PATTERN=POLICY; a pattern may contain =.

@@ -40,7 +40,9 @@ func serveCommand() *cli.Command {
 			"systemd it is a service of Type=notify, also with WatchdogSec=, and serves the socket\n" +
 			"of a .socket unit in place of --addr.\n\n" +
 			"Behind a proxy, such as one that takes TLS off, name its address with --trusted-proxy:\n" +
-			"then plugins are told the client's address, and not the proxy's.\n\n" +
+			"then plugins are told the client's address, and not the proxy's, and clients count by\n" +
+			"theirs: above --connections they are refused, with status 429 where there are too many\n" +
+			"of one address (or one /64 of IPv6), else 503. Those of this machine count in all only.\n\n" +
 			"Phoenix clients connect to ws://HOST:PORT/socket, or with --tls-cert and --tls-key to\n" +
 			"wss://HOST:PORT/socket. A certificate that is replaced is used from the next\n" +
 			"connection on. --mount /live puts the socket elsewhere; connect is told the path.\n\n" +
@@ -133,6 +135,9 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 		return cfg, &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
 	}
 	if cfg.Limits, err = limits(c); err != nil {
+		return cfg, err
+	}
+	if cfg.Connections, err = connections(c); err != nil {
 		return cfg, err
 	}
 	if err := drains(c, &cfg); err != nil {

@@ -39,6 +39,9 @@ const (
 	ReasonRateLimited Reason = "rate_limited"
 	// ReasonTooManyJoins: the client joins more often than its rate allows.
 	ReasonTooManyJoins Reason = "too_many_joins"
+	// ReasonTooManyConnections: there are as many as there may be, of all clients or
+	// of this one's address. It is told before there is a socket.
+	ReasonTooManyConnections Reason = "too_many_connections"
 	// ReasonBusy: no instance of the plugin was free in time.
 	ReasonBusy Reason = "busy"
 	// ReasonUnavailable: the plugin is not being served at the moment.

@@ -38,8 +38,8 @@ const (
 	patiencePerSecond = 100
 )
 
-// Counts counts what sockets did to clients that sent too much or read too
-// little. It is safe for concurrent use.
+// Counts counts what was done to clients that sent too much or read too little, or
+// were too many. It is safe for concurrent use.
 type Counts struct {
 	// SlowClosed are connections that were closed with code 1013.
 	SlowClosed atomic.Int64
@@ -49,6 +49,8 @@ type Counts struct {
 	RateLimited atomic.Int64
 	// FloodClosed are connections that were closed because they did not stop.
 	FloodClosed atomic.Int64
+	// TurnedAway are clients for whom there was no place, see [Counts.TooMany].
+	TurnedAway atomic.Int64
 }
 
 // meter measures a [Rate]: it is the time at which all that has passed would have

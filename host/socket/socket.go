@@ -100,6 +100,9 @@ type Config struct {
 	// Counts is where the socket counts what it refused and left out, together with
 	// other sockets. Default: nowhere.
 	Counts *Counts
+	// Vacate gives back what was set aside for the connection. The transport sees to
+	// it, see [Socket.Vacate]. Default: nothing was.
+	Vacate func()
 	// Logger receives what the client cannot be told. Default none.
 	Logger *slog.Logger
 }

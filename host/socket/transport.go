@@ -12,7 +12,9 @@ import (
 // origin are looked at, then the host's function is asked, once, and its answer is
 // passed on; only then is there a [Socket], and [Socket.Open] is called as soon as it
 // can be woken. Nothing is accepted after Shutdown was
-// called, and nothing is left behind by what was refused.
+// called, and nothing is left behind by what was refused. When nothing is left of the
+// connection, the transport calls [Socket.Vacate]; if it makes no socket of what it was
+// given, [Config.Abandon].
 //
 // One reader hands the client's frames to [Socket.HandleFrame], in the client's
 // order, whole, within the size that the transport allows (a larger one ends the

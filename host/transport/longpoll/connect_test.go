@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/channel/channeltest"
@@ -54,6 +55,8 @@ func TestRefusals(t *testing.T) {
 		{&socket.RefusedError{Status: 400}, 400, `{"status":403}`},
 		{&socket.RefusedError{Status: 500}, 200, `{"status":500}`},
 		{&socket.RefusedError{Status: 503}, 200, `{"status":500}`},
+		{&socket.RefusedError{Status: 429}, 200, `{"status":403}`},
+		{&socket.RefusedError{Status: 429, RetryAfter: time.Second}, 429, `{"status":500}`},
 	} {
 		cfg := longpoll.Config{Accept: func(*http.Request) (socket.Config, error) { return socket.Config{}, c.err }}
 		bubble(t, cfg, func(s *server) {

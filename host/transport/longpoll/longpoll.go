@@ -33,6 +33,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -61,7 +62,8 @@ type Config struct {
 	// been checked, and returns what its socket is made of; Encoder and Wake are
 	// filled in by the transport. The request's query is the client's own: the
 	// session's token has been taken out. A [*socket.RefusedError] with a status
-	// from 500 on lets the client try again; any other error does not.
+	// from 500 on, or that says when, lets the client try again; any other error does
+	// not.
 	//
 	// It is called on the goroutine of the request, and so is what reads its
 	// headers: X-Phoenix-AuthToken comes with GETs.
@@ -84,7 +86,8 @@ type Config struct {
 	WriteTimeout time.Duration
 	// MaxSessions is how many sessions there may be at a time: unlike connections
 	// they cost a client nothing. One more takes the place of the oldest that was
-	// never polled, and is refused if there is none. Default 50,000.
+	// never polled, and is refused with [socket.Counts.TooMany] if there is none. Default
+	// 50,000.
 	MaxSessions int
 	// DrainWindow is how long Shutdown may take to close many sessions, a few at a
 	// time, see [socket.Drain]. Default: it closes all at once.
@@ -232,12 +235,17 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
 		cfg.Encoder = t.v1
 	}
 	s := newSession(t, cfg)
-	idle, ok := t.add(s)
+	idle, err := t.add(s)
 	if idle != nil {
-		idle.socket.Close(socket.End{}, socket.LeaveClosed)
+		idle.end()
 	}
-	if !ok {
-		t.cfg.Logger.Warn("connection refused: there are as many long-poll sessions as there may be", "limit", t.cfg.MaxSessions)
+	switch {
+	case errors.Is(err, errFull):
+		cfg.Abandon()
+		t.refuse(w, cfg.Counts.TooMany(http.StatusServiceUnavailable, fmt.Errorf("%w: there may be %d", err, t.cfg.MaxSessions)))
+		return
+	case err != nil:
+		cfg.Abandon()
 		t.unavailable(w)
 		return
 	}
@@ -248,18 +256,19 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
 // refuse answers a client that may not connect. Statuses that clients do not know
 // make them throw, so there are two: 403, and 500 for what may be better later.
 func (t *Transport) refuse(w http.ResponseWriter, err error) {
-	t.cfg.Logger.Info("connection refused", "err", err)
+	socket.LogRefused(t.cfg.Logger, err)
 	var refused *socket.RefusedError
 	if !errors.As(err, &refused) {
 		answer(w, http.StatusOK, `{"status":403}`)
 		return
 	}
+	refused.SetHeader(w.Header())
 	status := http.StatusOK
-	if refused.Status == http.StatusBadRequest {
-		status = http.StatusBadRequest
+	if refused.Status == http.StatusBadRequest || refused.RetryAfter > 0 {
+		status = refused.Status
 	}
 	body := `{"status":403`
-	if refused.Status >= http.StatusInternalServerError {
+	if refused.Status >= http.StatusInternalServerError || refused.RetryAfter > 0 {
 		body = `{"status":500`
 	}
 	if refused.HasBody && !refused.Body.IsBinary() {
@@ -279,7 +288,6 @@ func (t *Transport) delete(w http.ResponseWriter, r *http.Request) {
 	}
 	t.remove(s)
 	t.tell()
-	s.socket.Close(socket.End{}, socket.LeaveClosed)
 	answer(w, http.StatusOK, `{"status":200}`)
 }
 
@@ -295,24 +303,29 @@ func (t *Transport) begin(farewell bool) bool {
 	return true
 }
 
+var (
+	errFull     = errors.New("longpoll: there are as many sessions as there may be, and all are polled")
+	errShutdown = errors.New("longpoll: the host is shutting down")
+)
+
 // add takes a new session in, if there is room, or one that gives up its place:
-// that one is to be closed.
-func (t *Transport) add(s *session) (idle *session, ok bool) {
+// that one is to be ended.
+func (t *Transport) add(s *session) (idle *session, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil, false
+		return nil, errShutdown
 	}
 	if len(t.sessions) >= t.cfg.MaxSessions {
 		if idle = t.neverPolled(); idle == nil {
-			return nil, false
+			return nil, errFull
 		}
 		delete(t.sessions, idle.id)
 	}
 	t.sessions[s.id] = s
 	t.fresh = append(t.fresh, s)
 	t.file(s, t.tick.Load())
-	return idle, true
+	return idle, nil
 }
 
 // neverPolled returns the oldest session that nobody has polled, or nil. Whoever
@@ -334,10 +347,15 @@ func (t *Transport) neverPolled() *session {
 // t.mu.
 func (t *Transport) settled(s *session) bool { return t.sessions[s.id] == nil || s.wasPolled() }
 
+// remove ends a session, if nobody else has taken it out of the table.
 func (t *Transport) remove(s *session) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	known := t.sessions[s.id] == s
 	delete(t.sessions, s.id)
+	t.mu.Unlock()
+	if known {
+		s.end()
+	}
 }
 
 // tell lets Shutdown look again who is to be waited for.
@@ -395,7 +413,7 @@ func (t *Transport) file(s *session, polled int64) {
 // its session only.
 func (t *Transport) sweep(now int64) {
 	for _, s := range t.idle(now) {
-		s.socket.Close(socket.End{}, socket.LeaveClosed)
+		s.end()
 	}
 }
 
@@ -445,8 +463,10 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 	t.ended = true
 	t.mu.Unlock()
 	t.running.Wait()
+	for _, s := range t.all() {
+		t.remove(s)
+	}
 	t.mu.Lock()
-	clear(t.sessions)
 	t.fresh = nil
 	t.wheel = [wheelSize][]*session{}
 	t.mu.Unlock()

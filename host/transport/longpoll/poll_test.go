@@ -371,8 +371,12 @@ func TestMaxSessions(t *testing.T) {
 		a, b := s.open(), s.open()
 		s.expectStatus(s.get(a), 204)
 		s.expectStatus(s.get(b), 204)
-		if res := s.get(""); res.Status != 500 || res.http != http.StatusServiceUnavailable || s.Sessions() != 2 {
+		if res := s.get(""); res.Status != 500 || res.http != http.StatusServiceUnavailable || s.Sessions() != 2 ||
+			res.header.Get("Retry-After") != "5" || res.body != `{"status":500,"response":{"reason":"too_many_connections","retry_after_ms":5000}}` {
 			t.Errorf("answered %d %s", res.http, res.body)
+		}
+		if s.log.Count("connection refused: there are too many") != 1 {
+			t.Errorf("the log:\n%s", &s.log)
 		}
 		s.expectStatus(s.do(request(http.MethodDelete, a, "")), 200)
 		s.open()

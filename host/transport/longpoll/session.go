@@ -82,6 +82,13 @@ func (s *session) wake() {
 	}
 }
 
+// end is called once for each session, by who has taken it out of the transport's
+// table.
+func (s *session) end() {
+	s.socket.Close(socket.End{}, socket.LeaveClosed)
+	s.socket.Vacate()
+}
+
 // bug ends a session in which the host has failed.
 func (s *session) bug(r any) {
 	s.t.cfg.Logger.Error("BUG: panic in a long-poll session", "panic", r, "stack", string(debug.Stack()))

@@ -408,6 +408,9 @@ func checkGone(r *rig) error {
 	if err := r.noticeGone(stays); err != nil {
 		return err
 	}
+	if err := r.eventually("what the client held to be given back", func() bool { return r.held.Load() == 1 }); err != nil {
+		return err
+	}
 	r.broadcast("n", numbered(1))
 	return errors.Join(r.expect(stays, numberedFrame("n", 1)), r.expectLeft(channel.LeaveClosed))
 }

@@ -43,7 +43,7 @@ type events struct {
 
 // faults are what a transport may do wrong, for tests of the suite.
 type faults struct {
-	ignoresOrigin, asksTwice, swaps, drops, noCode, deaf, keepsOpen, noLeave, unlisted bool
+	ignoresOrigin, asksTwice, swaps, drops, noCode, deaf, keepsOpen, noLeave, unlisted, keepsPlace bool
 }
 
 func newEvents(cfg Config, f faults) *events {
@@ -128,6 +128,9 @@ func (t *events) forget(s *socket.Socket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.sockets, s)
+	if !t.faults.keepsPlace {
+		s.Vacate()
+	}
 }
 
 // write sends what the socket has until it ends or the client goes.
@@ -305,6 +308,7 @@ func TestFaultsAreCaught(t *testing.T) {
 		{"does not see clients go", faults{deaf: true}, goneClient, "in vain for leave"},
 		{"does not end sockets", faults{noLeave: true}, goneClient, "in vain for leave"},
 		{"does not open sockets", faults{unlisted: true}, openSocket, "0 sockets were found"},
+		{"gives nothing back", faults{keepsPlace: true}, goneClient, "in vain for what the client held"},
 		{"waits for clients to go", faults{keepsOpen: true}, shutdownTells, "does not end with its context"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {

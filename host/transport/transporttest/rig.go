@@ -36,6 +36,7 @@ type rig struct {
 	sockets   socket.Directory
 
 	accepted atomic.Int64
+	held     atomic.Int64          // connections that were let in and not given back
 	refuse   atomic.Pointer[error] // what Accept returns
 	route    atomic.Pointer[func(topic string)]
 	// waiting counts events "wait" that are being handled; resume lets one go on.
@@ -64,7 +65,8 @@ func newRig(ctx context.Context, a Adapter, c contract, patience time.Duration) 
 			if err := r.refuse.Load(); err != nil {
 				return socket.Config{}, *err
 			}
-			return socket.Config{ID: socketName, Directory: &r.sockets, Since: r.sockets.Now(), Env: r.env, Outbox: c.outbox, Logger: r.log.Logger(), Route: func(topic string) (channel.Handler, bool) {
+			r.held.Add(1)
+			return socket.Config{ID: socketName, Vacate: func() { r.held.Add(-1) }, Directory: &r.sockets, Since: r.sockets.Now(), Env: r.env, Outbox: c.outbox, Logger: r.log.Logger(), Route: func(topic string) (channel.Handler, bool) {
 				if route := r.route.Load(); route != nil {
 					(*route)(topic)
 				}
@@ -99,6 +101,9 @@ func (r *rig) end() error {
 	r.server.Close()
 	if err := r.env.Wait(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("channels are left: %w", err))
+	}
+	if n := r.held.Load(); n != 0 {
+		errs = append(errs, fmt.Errorf("of the connections %d too few were given back", n))
 	}
 	if n := r.pubsub.Subscribers(topicOf()); n != 0 {
 		errs = append(errs, fmt.Errorf("%d channels are still joined", n))

@@ -100,6 +100,7 @@ func (c *conn) read() {
 		c.t.mu.Lock()
 		delete(c.t.conns, c)
 		c.t.mu.Unlock()
+		c.socket.Vacate()
 	}()
 	for {
 		kind, r, err := c.ws.NextReader()

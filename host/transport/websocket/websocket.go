@@ -182,6 +182,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// A connection is counted before it exists, so that Shutdown cannot miss it.
 	if !t.begin() {
+		cfg.Abandon()
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -189,6 +190,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ws, err := t.upgrader.Upgrade(w, r, header)
 	if err != nil {
 		t.running.Done()
+		cfg.Abandon()
 		return // answered by refuseUpgrade
 	}
 	cfg.Encoder = t.encoder(serializer, compressed)
@@ -209,12 +211,13 @@ func (t *Transport) encoder(serializer phx.Serializer, compressed bool) *phx.Enc
 var errSubprotocol = errors.New("websocket: none of the offered subprotocols is \"phoenix\"")
 
 func (t *Transport) refuse(w http.ResponseWriter, err error) {
-	t.cfg.Logger.Info("connection refused", "err", err)
+	socket.LogRefused(t.cfg.Logger, err)
 	var refused *socket.RefusedError
 	if !errors.As(err, &refused) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
+	refused.SetHeader(w.Header())
 	if !refused.HasBody {
 		w.WriteHeader(refused.Status)
 		return
