@@ -47,6 +47,8 @@ type Counts struct {
 	Dropped, Conflated atomic.Int64
 	// RateLimited are frames above the rates, joins included.
 	RateLimited atomic.Int64
+	// Paused is how often a client above the rates was not read, see [Socket.Await].
+	Paused atomic.Int64
 	// FloodClosed are connections that were closed because they did not stop.
 	FloodClosed atomic.Int64
 	// TurnedAway are clients for whom there was no place, see [Counts.TooMany].
@@ -79,6 +81,24 @@ func (m *meter) take(r Rate, n int, now int64) (wait time.Duration) {
 	return 0
 }
 
+// wait is how long it takes until one more may pass.
+func (m *meter) wait(r Rate, now int64) time.Duration {
+	after := *m
+	return after.take(r, 1, now)
+}
+
+// charge lets n more pass, whatever passed before.
+func (m *meter) charge(r Rate, n int, now int64) {
+	if r.PerSecond <= 0 {
+		return
+	}
+	from := int64(*m)
+	if from == 0 || from < now {
+		from = now
+	}
+	*m = meter(from + duration(n, r.PerSecond))
+}
+
 // mostAtOnce is from where on more makes no difference: behind it nanoseconds
 // overflow. It is 4 GiB of bytes.
 const mostAtOnce = 1 << 32
@@ -89,7 +109,11 @@ func duration(n, perSecond int) int64 {
 }
 
 // meters are those of one client. They belong to its reader.
-type meters struct{ frames, bytes, joins, patience meter }
+type meters struct {
+	frames, bytes, joins, patience meter
+	// awaited: the next frame has waited for its turn, see [Socket.Await].
+	awaited bool
+}
 
 // take counts a frame and says how long it would have to wait.
 func (m *meters) take(r *Rates, size int) (wait time.Duration) {

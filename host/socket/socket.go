@@ -169,7 +169,7 @@ func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 	if s.end.Load() != nil {
 		return ErrClosed
 	}
-	wait := s.meters.take(&s.cfg.Rates, len(f.Data))
+	wait := s.taken(len(f.Data))
 	f.Data = bytes.Clone(f.Data) // the message, and what handlers make of it, refer to it
 	msg, err := s.cfg.Encoder.Serializer.Decode(f)
 	if err == nil && (wait > 0 || msg.Event == phx.EventJoin) && !s.admit(&msg, wait) {
@@ -361,19 +361,14 @@ func (s *Socket) refuse(msg *phx.Message, reason phx.Reason, retryAfter time.Dur
 
 func (s *Socket) waitForRoom(ctx context.Context) error {
 	for s.inbox.Load() > maxInbox {
-		room := s.room.Load()
-		if room == nil {
-			made := make(chan struct{}, 1)
-			room = &made
-			s.room.Store(room)
-		}
+		room := s.readerRoom()
 		s.inWait.Store(true)
 		// Whoever makes room, or ends the socket, from now on wakes the reader.
 		if s.inbox.Load() <= maxInbox || s.end.Load() != nil {
 			break
 		}
 		select {
-		case <-*room:
+		case <-room:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

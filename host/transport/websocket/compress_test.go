@@ -131,6 +131,7 @@ func TestCompressedBadMessages(t *testing.T) {
 	}{
 		{"a bomb", pack(t, strings.Repeat("x", 4<<20)), socket.CloseTooBig},
 		{"one byte too many", pack(t, pushFrame(websocket.DefaultMaxFrame+1)), socket.CloseTooBig},
+		{"more than it may have, of which nothing comes", strings.Repeat("\x00\x00\x00\xff\xff", 400<<10), socket.CloseTooBig},
 		{"not compressed at all", "hello, this is no deflate", socket.CloseNotUTF8},
 		{"a block of a kind that there is not", "\x07", socket.CloseNotUTF8},
 		{"no UTF-8", pack(t, strings.Replace(pushFrame(500), "xxx", "\xff", 1)), socket.CloseNotUTF8},

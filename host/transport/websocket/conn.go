@@ -30,6 +30,7 @@ type conn struct {
 	raw    syscall.RawConn // of net; nil if that is no socket of the operating system
 	socket *socket.Socket
 	seen   atomic.Int64 // the transport's tick when data last arrived
+	in     *inlet       // of ws
 
 	over    bool // the socket has ended, as far as the reader knows
 	written sync.Once
@@ -37,8 +38,9 @@ type conn struct {
 	flushed sync.WaitGroup
 }
 
-func newConn(t *Transport, ws *websocket.Conn, cfg socket.Config) *conn {
-	c := &conn{t: t, ws: ws, net: ws.NetConn()}
+func newConn(t *Transport, ws *websocket.Conn, in *inlet, cfg socket.Config) *conn {
+	c := &conn{t: t, ws: ws, net: in.Conn, in: in}
+	in.conn = c
 	c.flushed.Add(1)
 	if tcp, ok := c.net.(*net.TCPConn); ok {
 		c.raw, _ = tcp.SyscallConn() // without it, writes go the longer way
@@ -132,7 +134,7 @@ func answer(err error) (end socket.End, violated bool) {
 		return socket.End{}, false
 	case errors.As(err, &packed):
 		return socket.End{Code: socket.CloseNotUTF8, Reason: "the message cannot be unpacked"}, true
-	case errors.Is(err, websocket.ErrReadLimit): // a length that is no length
+	case errors.Is(err, errPackedTooBig), errors.Is(err, websocket.ErrReadLimit): // too much, or a length that is no length
 		return socket.End{Code: socket.CloseTooBig, Reason: "the message is too large"}, true
 	}
 	return socket.End{}, true
@@ -166,6 +168,11 @@ type incoming struct {
 // client would not see why. gorilla's own limit would close it so. What is dropped
 // is not unpacked: three hundred bytes may be 256 KiB.
 func (c *conn) message(kind int, r io.Reader) error {
+	if c.in.most > 0 && !c.over {
+		// Without an end of its own: what waits is a message's time, and the idle
+		// timeout ends it at the latest.
+		c.over = c.socket.Await(context.Background()) != nil
+	}
 	if c.over {
 		return nil // gorilla skips what was not read
 	}
@@ -181,7 +188,10 @@ func (c *conn) message(kind int, r io.Reader) error {
 		}
 	}()
 	in.limit = io.LimitedReader{R: r, N: min(c.t.cfg.MaxFrame, math.MaxInt64-1) + 1}
-	if _, err := in.ReadFrom(&in.limit); err != nil {
+	c.in.unpacking = true
+	_, err := in.ReadFrom(&in.limit)
+	c.in.unpacking = false
+	if err != nil {
 		return err
 	}
 	if int64(in.Len()) > c.t.cfg.MaxFrame {
@@ -189,7 +199,7 @@ func (c *conn) message(kind int, r io.Reader) error {
 		c.over = true
 		return nil
 	}
-	err := c.socket.HandleFrame(context.Background(), phx.Frame{Data: in.Bytes(), Binary: kind == websocket.BinaryMessage})
+	err = c.socket.HandleFrame(context.Background(), phx.Frame{Data: in.Bytes(), Binary: kind == websocket.BinaryMessage})
 	if errors.Is(err, socket.ErrClosed) {
 		c.over = true
 		return nil

@@ -1,5 +1,11 @@
 package websocket
 
+import (
+	"fmt"
+
+	"github.com/chhost/chhost/host/socket"
+)
+
 // Tick does what Run does each quarter of the idle timeout.
 func (t *Transport) Tick() { t.sweep(t.tick.Add(1)) }
 
@@ -11,4 +17,15 @@ func (t *Transport) CutAll() {
 	for _, c := range t.all() {
 		_ = c.net.Close()
 	}
+}
+
+// Follow lets an inlet follow what is read in these pieces, of a compressed
+// connection, and tells where that leaves it.
+func Follow(pieces ...[]byte) string {
+	c := &conn{socket: socket.New(socket.Config{Wake: func() {}})}
+	in := &inlet{conn: c, most: mostPacked(DefaultMaxFrame)}
+	for _, piece := range pieces {
+		in.follow(piece)
+	}
+	return fmt.Sprint(in.head[:in.have], in.left, in.compressed, in.packed)
 }

@@ -46,6 +46,7 @@ type server struct {
 	pubsub *pubsub.PubSub
 	env    *channel.Env
 	log    channeltest.Log
+	counts socket.Counts
 	// entered and resume are of the event "wait".
 	entered, resume chan struct{}
 
@@ -57,6 +58,7 @@ type server struct {
 type options struct {
 	websocket.Config
 	outbox int
+	rates  socket.Rates
 	// route replaces the server's.
 	route func(topic string) (channel.Handler, bool)
 	// smallBuffers makes the kernel take little for a client that does not read.
@@ -75,7 +77,7 @@ func start(t *testing.T, opts options) *server {
 	cfg := opts.Config
 	if cfg.Accept == nil {
 		cfg.Accept = func(*http.Request) (socket.Config, error) {
-			return socket.Config{Env: s.env, Route: opts.route, Outbox: opts.outbox, Logger: s.log.Logger()}, nil
+			return socket.Config{Env: s.env, Route: opts.route, Outbox: opts.outbox, Rates: opts.rates, Counts: &s.counts, Logger: s.log.Logger()}, nil
 		}
 	}
 	if cfg.Logger == nil {

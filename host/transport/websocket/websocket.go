@@ -48,12 +48,14 @@ type Config struct {
 	// Default: only from the host that it asks for.
 	CheckOrigin func(r *http.Request) bool
 	// MaxFrame is the largest message in bytes that a client may send; a larger
-	// one closes the connection with code 1009. Default 256 KiB.
+	// one closes the connection with code 1009. It may come in fragments, each of
+	// which counts as a frame for the rates of its socket. Default 256 KiB.
 	MaxFrame int64
 	// Compression lets clients that offer it compress their messages, and
 	// compresses those of 256 bytes and more for them. It trades processor time for
 	// bandwidth, and secrets that share a message with what an attacker chooses can be
-	// guessed from its length. Default: off.
+	// guessed from its length. From a client above the rates of its socket nothing is
+	// read until they allow more, so that nothing is unpacked in vain. Default: off.
 	Compression bool
 	// IdleTimeout closes a connection on which nothing was received for so long.
 	// Clients send a heartbeat every 30 s. Default 60 s.
@@ -187,14 +189,19 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	compressed := t.negotiate(r)
-	ws, err := t.upgrader.Upgrade(w, r, header)
+	in := new(inlet)
+	ws, err := t.upgrader.Upgrade(&hijacker{w, in}, r, header)
 	if err != nil {
 		t.running.Done()
 		cfg.Abandon()
 		return // answered by refuseUpgrade
 	}
 	cfg.Encoder = t.encoder(serializer, compressed)
-	newConn(t, ws, cfg).start()
+	c := newConn(t, ws, in, cfg)
+	if compressed {
+		in.most = mostPacked(t.cfg.MaxFrame)
+	}
+	c.start()
 }
 
 func (t *Transport) encoder(serializer phx.Serializer, compressed bool) *phx.Encoder {
