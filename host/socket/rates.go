@@ -23,7 +23,8 @@ type Rate struct {
 // answered as ever. A client that goes on nevertheless, with a thousand such
 // frames at a hundred a second or more, is cut off with code 1008.
 type Rates struct {
-	// Frames counts the client's frames of every kind.
+	// Frames counts the client's frames of every kind; of a message in fragments,
+	// each of them.
 	Frames Rate
 	// Bytes counts the bytes of their messages. A message that is larger than the
 	// burst passes if nothing else did for long enough.
