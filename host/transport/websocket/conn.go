@@ -32,6 +32,8 @@ type conn struct {
 	seen   atomic.Int64 // the transport's tick when data last arrived
 	in     *inlet       // of ws
 
+	compressed bool // the client may compress messages
+
 	over    bool // the socket has ended, as far as the reader knows
 	written sync.Once
 	// flushed is done when the last writer has ended.
@@ -168,9 +170,9 @@ type incoming struct {
 // client would not see why. gorilla's own limit would close it so. What is dropped
 // is not unpacked: three hundred bytes may be 256 KiB.
 func (c *conn) message(kind int, r io.Reader) error {
-	if c.in.most > 0 && !c.over {
-		// Without an end of its own: what waits is a message's time, and the idle
-		// timeout ends it at the latest.
+	if c.compressed && !c.over {
+		// It takes as long as one message is at its rate, and the idle timeout is the
+		// last to end it.
 		c.over = c.socket.Await(context.Background()) != nil
 	}
 	if c.over {

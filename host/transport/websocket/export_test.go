@@ -22,8 +22,7 @@ func (t *Transport) CutAll() {
 // Follow lets an inlet follow what is read in these pieces, of a compressed
 // connection, and tells where that leaves it.
 func Follow(pieces ...[]byte) string {
-	c := &conn{socket: socket.New(socket.Config{Wake: func() {}})}
-	in := &inlet{conn: c, most: mostPacked(DefaultMaxFrame)}
+	in := &inlet{conn: &conn{t: New(Config{}), socket: socket.New(socket.Config{Wake: func() {}})}}
 	for _, piece := range pieces {
 		in.follow(piece)
 	}

@@ -23,14 +23,13 @@ type inlet struct {
 	net.Conn
 	conn *conn // nil during the handshake, when nothing is read
 
-	head [maxHeader]byte // of the frame that comes
-	have int             // of head
-	left uint64          // of the payload of the frame that is passing
+	left   uint64          // of the payload of the frame that is passing
+	packed uint64          // how much the message has that is passing, if it is compressed
+	head   [maxHeader]byte // of the frame that comes
+	have   uint8           // of head
 
-	compressed bool   // the message that is passing
-	packed     uint64 // how much it has
-	most       uint64 // how much it may have
-	unpacking  bool   // it is being read to be unpacked
+	compressed bool // the message that is passing
+	unpacking  bool // it is being read to be unpacked
 }
 
 // maxHeader is the longest header of a frame (RFC 6455, section 5.2).
@@ -41,7 +40,7 @@ var errPackedTooBig = errors.New("websocket: a compressed message is too large")
 // Read implements [net.Conn].
 func (in *inlet) Read(p []byte) (int, error) {
 	// What is asked for belongs to the message that is passing, or it would be there.
-	if in.unpacking && in.compressed && in.packed > in.most {
+	if in.unpacking && in.compressed && in.packed > in.conn.mostPacked() {
 		return 0, errPackedTooBig
 	}
 	n, err := in.Conn.Read(p)
@@ -58,10 +57,11 @@ func (in *inlet) follow(data []byte) {
 			data = data[skip:]
 			continue
 		}
-		in.head[in.have] = data[0]
-		in.have++
-		data = data[1:]
-		if in.have >= 2 && in.have == in.headerSize() {
+		size := in.headerSize()
+		n := copy(in.head[in.have:size], data)
+		in.have += uint8(n)
+		data = data[n:]
+		if size > 2 && in.have == size || in.have == 2 && in.headerSize() == 2 {
 			in.frame()
 			in.have = 0
 		}
@@ -76,9 +76,13 @@ const (
 	controlBit = 0x08
 )
 
-// headerSize is the size of the header whose first two bytes are known.
-func (in *inlet) headerSize() int {
-	size := 2
+// headerSize is the size of the header, as far as it is known: its first two bytes
+// tell.
+func (in *inlet) headerSize() uint8 {
+	size := uint8(2)
+	if in.have < size {
+		return size
+	}
 	switch in.head[1] & lengthBits {
 	case 126:
 		size += 2
@@ -107,17 +111,18 @@ func (in *inlet) frame() {
 	if opcode != 0 {
 		in.compressed, in.packed = in.head[0]&reserved1 != 0, 0
 	} else {
-		_ = in.conn.socket.Control(in.have) // the reader finds out by itself
+		_ = in.conn.socket.Control(int(in.have)) // the reader finds out by itself
 	}
 	if in.compressed {
-		in.packed += min(in.left, in.most+1-in.packed) // more makes no difference
+		in.packed += min(in.left, in.conn.mostPacked()+1-in.packed) // more makes no difference
 	}
 }
 
-// mostPacked is how much a message may have that unpacks to so much: deflate makes
-// none longer by more than an eighth and a little, however little it finds in it.
-func mostPacked(unpacked int64) uint64 {
-	return uint64(unpacked) + uint64(unpacked)/8 + 64
+// mostPacked is how much a message may have when it is packed: deflate makes none
+// longer by more than an eighth and a little, however little it finds in it.
+func (c *conn) mostPacked() uint64 {
+	most := uint64(c.t.cfg.MaxFrame)
+	return most + most/8 + 64
 }
 
 // hijacker gives the WebSocket library an inlet in place of the connection.

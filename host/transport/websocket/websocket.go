@@ -198,9 +198,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	cfg.Encoder = t.encoder(serializer, compressed)
 	c := newConn(t, ws, in, cfg)
-	if compressed {
-		in.most = mostPacked(t.cfg.MaxFrame)
-	}
+	c.compressed = compressed
 	c.start()
 }
 
