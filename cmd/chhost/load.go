@@ -30,7 +30,9 @@ func loadCommand() *cli.Command {
 			"sender; a first push finds out which. Latencies are in microseconds. In echo and churn\n" +
 			"a connection waits for its answer before it goes on, so a server that is slow is asked\n" +
 			"less, and in fanout without --every too. From an answer that is no good one, and from a\n" +
-			"connection that ends, follows an exit code of 1; the report counts them by kind.\n\n" +
+			"connection that ends, follows an exit code of 1; the report counts them by kind. Few\n" +
+			"connections that never rest exceed what chhost lets one client send, and are answered\n" +
+			"rate_limited or too_many_joins: start it with --rate frames=off --rate joins=off.\n\n" +
 			"With --pid, on Linux, the report tells the processor time of the server's process, from\n" +
 			"the clock that the system keeps for each, to the nanosecond, and its resident memory.\n" +
 			"What the kernel does for a packet on loopback is counted for the process that sends it.\n" +
