@@ -459,8 +459,8 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 	server := &http.Server{
 		Handler:        h,
-		ReadTimeout:    10 * time.Second, // of requests; a WebSocket has limits of its own
-		WriteTimeout:   time.Minute,
+		ReadTimeout:    10 * time.Second,                           // of requests; a WebSocket has limits of its own
+		WriteTimeout:   time.Minute + max(h.cfg.LongPollWindow, 0), // a poll waits before it is answered
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
