@@ -44,6 +44,7 @@ type events struct {
 // faults are what a transport may do wrong, for tests of the suite.
 type faults struct {
 	ignoresOrigin, asksTwice, swaps, drops, noCode, deaf, keepsOpen, noLeave, unlisted, keepsPlace bool
+	texts, waits, welcomes                                                                         bool
 }
 
 func newEvents(cfg Config, f faults) *events {
@@ -53,6 +54,9 @@ func newEvents(cfg Config, f faults) *events {
 		v2: &phx.Encoder{Serializer: phx.V2(), Framing: phx.Framing{Seal: event}},
 
 		sockets: make(map[*socket.Socket]struct{}),
+	}
+	if f.texts {
+		t.v2.Framing.Seal = func(frame []byte, _ bool) []byte { return event(frame, false) }
 	}
 	t.cut, t.cutOff = context.WithCancel(context.Background())
 	return t
@@ -77,7 +81,7 @@ func (t *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.mu.Lock()
-	if t.closed {
+	if t.closed && !t.faults.welcomes {
 		t.mu.Unlock()
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -207,6 +211,9 @@ func (t *events) Shutdown(ctx context.Context) error {
 	for _, s := range sockets {
 		s.Close(socket.End{Code: socket.CloseServiceRestart}, socket.LeaveShutdown)
 	}
+	if t.faults.waits {
+		ctx = context.WithoutCancel(ctx)
+	}
 	stop := context.AfterFunc(ctx, t.cutOff)
 	t.running.Wait()
 	if !stop() {
@@ -310,6 +317,9 @@ func TestFaultsAreCaught(t *testing.T) {
 		{"does not open sockets", faults{unlisted: true}, openSocket, "0 sockets were found"},
 		{"gives nothing back", faults{keepsPlace: true}, goneClient, "in vain for what the client held"},
 		{"waits for clients to go", faults{keepsOpen: true}, shutdownTells, "does not end with its context"},
+		{"waits for clients that take nothing", faults{waits: true}, shutdownEnds, "does not end with its context"},
+		{"lets clients in after Shutdown", faults{welcomes: true}, shutdownTells, "was accepted after Shutdown"},
+		{"sends bytes as text", faults{texts: true}, bytesContract, "should have received the bytes"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			for _, contract := range contracts() {
