@@ -36,7 +36,7 @@ func clock() int64 { return int64(time.Since(epoch)) }
 var epoch = time.Now()
 
 // frameCost is what a frame that waits takes besides its bytes: an element of
-// frames. Without it, a flood of empty pings could make the host hold many times
+// more. Without it, a flood of empty pings could make the host hold many times
 // the limit in pongs of two bytes.
 const frameCost = 24
 
