@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,16 +14,17 @@ import (
 )
 
 // drained lets n sockets be drained and returns when each was closed, and when
-// Drain returned.
+// Drain returned. They must not be closed in their own order, if they are many.
 func drained(t *testing.T, ctx context.Context, n int, window time.Duration) (closed []time.Duration, took time.Duration) {
 	t.Helper()
+	var order []int
 	env := channel.NewEnv(channel.Config{PubSub: pubsub.New(nil)})
 	begin := time.Now()
 	sockets := make([]*socket.Socket, n)
 	for i := range sockets {
 		sockets[i] = socket.New(socket.Config{
 			Env: env, Encoder: &phx.Encoder{Serializer: phx.V2()},
-			Wake: func() { closed = append(closed, time.Since(begin)) },
+			Wake: func() { closed, order = append(closed, time.Since(begin)), append(order, i) },
 		})
 	}
 	first := sockets[:1:1]
@@ -30,6 +32,9 @@ func drained(t *testing.T, ctx context.Context, n int, window time.Duration) (cl
 	took = time.Since(begin)
 	if len(closed) != n {
 		t.Errorf("%d of %d sockets were closed", len(closed), n)
+	}
+	if n >= 100 && slices.IsSorted(order) {
+		t.Error("the sockets were closed in the order in which they were given")
 	}
 	for i, s := range sockets {
 		if _, end := s.Next(nil); end == nil || end.Code != socket.CloseServiceRestart {
@@ -69,11 +74,24 @@ func TestDrain(t *testing.T) {
 					t.Fatalf("%d sockets in %v: more than %d were closed at once", tc.n, tc.window, tc.atOnce)
 				}
 			}
+			if pauses := pausesOf(closed); tc.batchs > 2 && pauses[0] == pauses[len(pauses)-1] {
+				t.Errorf("%d sockets in %v: every %v a batch, and no chance in it", tc.n, tc.window, pauses[0])
+			}
 			if len(counts) != tc.batchs {
 				t.Errorf("%d sockets in %v: %d batches, want %d", tc.n, tc.window, len(counts), tc.batchs)
 			}
 		})
 	}
+}
+
+// pausesOf returns how long there was between one batch and the next, the shortest first.
+func pausesOf(closed []time.Duration) (pauses []time.Duration) {
+	batches := slices.Compact(slices.Clone(closed))
+	for i := range batches[1:] {
+		pauses = append(pauses, batches[i+1]-batches[i])
+	}
+	slices.Sort(pauses)
+	return pauses
 }
 
 // The end of the context ends the patience, and half of what it has left is left
