@@ -146,6 +146,21 @@ export function behaviours(name, Socket, { takesJoinsBack = true } = {}) {
     });
   });
 
+  describe(`${name}, while nothing happens`, () => {
+    test("has its heartbeats answered", async (t) => {
+      const server = await serve(routes);
+      t.after(() => server.stop());
+      // A client gives the connection up when an answer takes longer than this, so it is not short.
+      const client = await connect(t, Socket, server, { heartbeatIntervalMs: 2000 });
+      if (Socket.longPoll) client.socket.ping(() => {}); // a client that polls does not beat by itself
+      await until("an answer", () => onTopic(client.frames, "phoenix", "phx_reply").length);
+      const [[joinRef, ref, ...answer]] = onTopic(client.frames, "phoenix");
+      assert.deepEqual([joinRef, ...answer], [null, "phoenix", "phx_reply", ok()]);
+      assert.deepEqual(onTopic(client.sent, "phoenix", "heartbeat")[0][1], ref);
+      assert.deepEqual(client.closes, []);
+    });
+  });
+
   describe(`${name}, when the server is restarted on the same port`, () => {
     test("reconnects, rejoins and sends what waited meanwhile", async (t) => {
       let server = await serve(routes);
