@@ -87,6 +87,9 @@ func TestReplace(t *testing.T) {
 		write(cert, make([]byte, 2<<20))
 		expect("too much, first seen", 3, 2, 3)
 		expect("too much", 3, 2, 4)
+		if log.Count("more than 1048576 bytes") != 1 {
+			t.Errorf("the log does not say that it is too much:\n%s", &log)
+		}
 		certs[3].Write(t, dir)
 		expect("what there was", 3, 2, 4)
 		write(key, certs[4].Key)
@@ -152,6 +155,19 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("until %v: the log is\n%s", until, &log)
 		}
 	}
+	synctest.Test(t, func(t *testing.T) { // also when it takes the place of a good one
+		var log channeltest.Log
+		dir := t.TempDir()
+		cert, key := hosttest.MakeCertificate(t, 1, time.Now().Add(time.Hour)).Write(t, dir)
+		p, err := certfile.Load(cert, key, log.Logger())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosttest.MakeCertificate(t, 2, time.Now().Add(-time.Hour)).Write(t, dir)
+		if got := serial(t, p); got != 2 || log.Count("has expired") != 1 {
+			t.Errorf("the certificate is number %d:\n%s", got, &log)
+		}
+	})
 }
 
 // Many handshakes at once may be what finds a new pair.
