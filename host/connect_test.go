@@ -304,7 +304,7 @@ func sameJSON(a []byte, b string) bool {
 func TestConnectConfiguration(t *testing.T) {
 	echo := &host.Plugin{Name: "echo", Module: assembled(t, "served/echo")}
 	for _, cfg := range []host.Config{
-		{ConnectHeaders: []string{"X-Tenant", "cookie"}}, {ConnectHeaders: []string{"Set-Cookie"}}, {ConnectHeaders: []string{"X Tenant"}}, {ConnectHeaders: []string{""}},
+		{ConnectHeaders: []string{"X-Tenant", "cookie"}}, {ConnectHeaders: []string{"Set-Cookie"}}, {ConnectHeaders: []string{"Cookie2"}}, {ConnectHeaders: []string{"X Tenant"}}, {ConnectHeaders: []string{""}},
 		{ProxyHeader: "X-Real-IP"},
 	} {
 		if _, err := host.New(cfg); err == nil || strings.Contains(err.Error(), "routes") {

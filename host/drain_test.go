@@ -58,6 +58,8 @@ func TestDrain(t *testing.T) {
 	w := httptest.NewRecorder()
 	if server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil)); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("/readyz is %d", w.Code)
+	} else if w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("/readyz may be kept: %v", w.Header())
 	}
 	// As long as the delay is not over, which a slow machine may not notice in time.
 	if conn, err := phxclient.Dial(ctx, server.Socket, phxclient.Options{}); err == nil {
@@ -99,7 +101,7 @@ func TestNothingNewDuringTheWindow(t *testing.T) {
 			return channel.Result{}, nil
 		},
 	}.Handler()
-	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: slow}}})
+	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: slow}}, Hosts: []string{"chat.example"}})
 	w := dial(t, server, phxclient.Options{})
 	w.join("t")
 	ended := make(chan error, 1)
@@ -109,6 +111,10 @@ func TestNothingNewDuringTheWindow(t *testing.T) {
 		if got := status(t, server.URL+path); got != want {
 			t.Errorf("%s is %d, want %d", path, got, want)
 		}
+	}
+	foreign := httptest.NewRecorder()
+	if server.ServeHTTP(foreign, httptest.NewRequest(http.MethodGet, "http://evil.example/healthz", nil)); foreign.Code != http.StatusForbidden {
+		t.Errorf("a name that is not the host's is answered %d", foreign.Code)
 	}
 	close(resume)
 	if err := <-ended; err != nil {

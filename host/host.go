@@ -85,7 +85,7 @@ type Config struct {
 	// "Forwarded". A proxy passes on the field that it does not write, so only one is
 	// looked at. Default "X-Forwarded-For".
 	ProxyHeader string
-	// Fallback serves every path outside Mount, such as the pages of an
+	// Fallback serves every path outside the mounts, such as the pages of an
 	// application. Default: 404.
 	Fallback http.Handler
 	// Hosts are the names by which clients may ask for this host, such as
@@ -183,7 +183,7 @@ type Host struct {
 	mux    http.Handler
 	// draining is mux for what has no connection that could be closed.
 	draining http.Handler
-	// transports take the connections, each below Mount.
+	// transports take the connections, two below each mount.
 	transports []socket.Transport
 
 	locals locals // closed by the drain
@@ -344,7 +344,7 @@ func (h *Host) compile(ctx context.Context, p *Plugin, name string, seq int) (*w
 	})
 }
 
-// ServeHTTP serves the sockets below Mount, /healthz and /readyz, and Fallback
+// ServeHTTP serves the sockets below the mounts, /healthz and /readyz, and Fallback
 // elsewhere. Before Run and after its end it answers 503.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch h.state.Load() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/socket"
@@ -120,6 +121,17 @@ func TestIdleTimeoutOfAHost(t *testing.T) {
 				t.Errorf("idle for %v: closed with %d after %v", want, code, after)
 			}
 		})
+	}
+}
+
+// WebSocket clients that offer compression get it if Config.Compression says so.
+func TestCompressionOfAHost(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		s := hosttest.Start(t, host.Config{Compression: on, Routes: []host.Route{{Pattern: "*", Handler: open(nil)}}})
+		res := shake(t, s, "vsn=2.0.0", http.Header{"Sec-Websocket-Extensions": {"permessage-deflate"}})
+		if got := res.Header.Get("Sec-Websocket-Extensions"); (got != "") != on {
+			t.Errorf("compression %v: the extensions are %q", on, got)
+		}
 	}
 }
 
@@ -232,4 +244,47 @@ func TestLongWindow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who sends half a request, or takes a page for ever, is cut off: in the one case
+// by the server's own limit, in the other by the end of the host.
+func TestTheServerIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := make(chan struct{})
+		s := startTimed(t, host.Config{Fallback: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			defer close(sent)
+			for _, err := w.Write([]byte("a page")); err == nil; {
+				_, err = w.Write(make([]byte, 1<<20))
+			}
+		})})
+		half, err := s.pipes.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer half.Close()
+		begin := time.Now()
+		if _, err := half.Write([]byte("GET /socket/longpoll HTTP/1.1\r\nHost: pipe\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, half); err != nil || time.Since(begin) != 10*time.Second {
+			t.Errorf("half a request: %v after %v, want the end after 10 s", err, time.Since(begin))
+		}
+		page, err := s.pipes.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer page.Close()
+		if _, err := page.Write([]byte("GET /page HTTP/1.1\r\nHost: pipe\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until the page is being sent
+		s.stop()
+		if err := <-s.ended; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Run returned %v", err)
+		}
+		begin = time.Now()
+		if <-sent; time.Since(begin) != 0 {
+			t.Errorf("a page was sent for %v after the host's end", time.Since(begin))
+		}
+	})
 }

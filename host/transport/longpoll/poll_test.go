@@ -30,7 +30,7 @@ func TestSession(t *testing.T) {
 		if res.took != longpoll.DefaultWindow || res.Token != token || res.Messages == nil || len(res.Messages) != 0 {
 			t.Errorf("answered after %v %s, want nothing after 10 s, with the same token", res.took, res.body)
 		}
-		for name, want := range map[string]string{"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"} {
+		for name, want := range map[string]string{"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
 			if got := res.header.Get(name); got != want {
 				t.Errorf("%s: %s, want %s", name, got, want)
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chhost/chhost/host/channel/channeltest"
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/transport/websocket"
 )
@@ -108,6 +110,22 @@ func TestAccept(t *testing.T) {
 	}
 	if s.log.Count("not you") != 1 {
 		t.Errorf("the log:\n%s", &s.log)
+	}
+}
+
+// The body of a refusal, which a guest may have written, is not for a browser to
+// guess about.
+func TestBodyOfARefusal(t *testing.T) {
+	for want, body := range map[string]phx.Payload{
+		"application/json; charset=utf-8": channeltest.JSON(`"<script>"`), "application/octet-stream": phx.Bytes([]byte("<script>")),
+	} {
+		s := start(t, options{Config: websocket.Config{Accept: func(*http.Request) (socket.Config, error) {
+			return socket.Config{}, &socket.RefusedError{Status: http.StatusTeapot, Body: body, HasBody: true}
+		}}})
+		res := handshake(t, s, "vsn=2.0.0", nil)
+		if kind, sniff := res.Header.Get("Content-Type"), res.Header.Get("X-Content-Type-Options"); res.StatusCode != http.StatusTeapot || kind != want || sniff != "nosniff" {
+			t.Errorf("status %d, %s, %q; want 418, %s, nosniff", res.StatusCode, kind, sniff, want)
+		}
 	}
 }
 

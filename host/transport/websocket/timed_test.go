@@ -322,3 +322,50 @@ func TestShutdownCutsWhenItsContextEnds(t *testing.T) {
 		})
 	}
 }
+
+// upgrading calls a function in the midst of an upgrade.
+type upgrading struct {
+	hijacker
+	midst func()
+}
+
+func (u *upgrading) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	u.midst()
+	return u.hijacker.Hijack()
+}
+
+// TestShutdownInTheMidstOfAnUpgrade guards that a connection is told which was let in
+// before Shutdown and is there only after it has told the others.
+func TestShutdownInTheMidstOfAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := startTimed(t, websocket.Config{})
+		cs, ss := net.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			br := bufio.NewReader(ss)
+			r, err := http.ReadRequest(br)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.ServeHTTP(&upgrading{hijacker{conn: ss, rw: bufio.NewReadWriter(br, bufio.NewWriter(ss))}, func() {
+				go func() { ended <- s.Shutdown(context.Background()) }()
+				time.Sleep(time.Second) // of the bubble
+			}}, r)
+		}()
+		conn, res, err := gorilla.NewClient(cs, &url.URL{Scheme: "ws", Host: "pipe", Path: "/", RawQuery: "vsn=2.0.0"}, nil, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		c := &client{conn, t}
+		begin := time.Now()
+		if after, code := c.endsAfter(); after != 0 || code != socket.CloseServiceRestart {
+			t.Errorf("closed with %d after %v, want 1012 at once", code, after)
+		}
+		_ = conn.Close()
+		if err := <-ended; err != nil || time.Since(begin) != 0 {
+			t.Errorf("Shutdown: %v after %v", err, time.Since(begin))
+		}
+	})
+}
