@@ -49,6 +49,16 @@ func v2Cases() []decodeCase {
 		{`["3","4","t","e",` + nested(128) + `]`, ok(`"3"`, `"4"`, "t", "e", nested(128))},
 		{`["3","4","t","e",{"s":"\ud800"}]`, ok(`"3"`, `"4"`, "t", "e", `{"s":"\ud800"}`)},
 		{`["3","4","t","phx_join",{"a":1,"a":2}]`, ok(`"3"`, `"4"`, "t", "phx_join", `{"a":1,"a":2}`)},
+		// what clients send that have nothing to say: as nil, and with no refs of their own
+		{`["3","4","t","e",null]`, ok(`"3"`, `"4"`, "t", "e", `{}`)},
+		{`["3","4","t","phx_join", null ]`, ok(`"3"`, `"4"`, "t", "phx_join", `{}`)},
+		{`[0,1,"phoenix","heartbeat",null]`, ok("0", "1", "phoenix", "heartbeat", `{}`)},
+		{`[0,1,"phoenix","heartbeat",[]]`, ok("0", "1", "phoenix", "heartbeat", `{}`)},
+		{`[null,"1","phoenix","heartbeat","ping"]`, ok("", `"1"`, "phoenix", "heartbeat", `{}`)},
+		{`["3","4","t","phx_leave",null]`, ok(`"3"`, `"4"`, "t", "phx_leave", `{}`)},
+		{`["3","4","t","phx_leave",[{}]]`, ok(`"3"`, `"4"`, "t", "phx_leave", `{}`)},
+		{`["","4","t","e",{}]`, ok(`""`, `"4"`, "t", "e", `{}`)},
+		{`["3","","t","e",{}]`, ok(`"3"`, `""`, "t", "e", `{}`)},
 		// names and refs with escapes
 		{`["3","4","r` + u + `00e9\/\"` + u + `d83d` + u + `dE00","e\\",{}]`, ok(`"3"`, `"4"`, `ré/"😀`, `e\`, `{}`)},
 		{`["` + u + `0033","\n","é","😀",{}]`, ok(`"`+u+`0033"`, `"\n"`, "é", "😀", `{}`)},
@@ -66,8 +76,6 @@ func v2Cases() []decodeCase {
 		{`["3","4","` + strings.Repeat("t", 6*255+1) + `","e",{}]`, bad(tooLong, `"3"`, `"4"`, "", "e")},
 		{`["3","4","t","` + strings.Repeat(u+"0031", 256) + `",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
 		{`["3","4","t","` + strings.Repeat(u+"00e9", 128) + `",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
-		{`["","4","t","e",{}]`, bad(tooLong, "", `"4"`, "t", "e")},
-		{`["3","","t","e",{}]`, bad(tooLong, `"3"`, "", "t", "e")},
 		{`["3","4","","e",{}]`, bad(tooLong, `"3"`, `"4"`, "", "e")},
 		{`["3","4","t","",{}]`, bad(tooLong, `"3"`, `"4"`, "t", "")},
 		// names that a plugin must never see
@@ -91,7 +99,8 @@ func v2Cases() []decodeCase {
 		{`["3","4",5,"e",{}]`, bad(invalid, `"3"`, `"4"`, "", "e")},
 		{`["3","4","t",["e"],{}]`, bad(invalid, `"3"`, `"4"`, "t", "")},
 		{`["3","4","t","e",[]]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
-		{`["3","4","t","e",null]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
+		{`["3","4","phoenix","beat",[]]`, bad(notObject, `"3"`, `"4"`, "phoenix", "beat")},
+		{`["3","4","t","heartbeat",0]`, bad(notObject, `"3"`, `"4"`, "t", "heartbeat")},
 		{`["3","4","t","e","{}"]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
 		{`["3","4","t","e",1]`, bad(notObject, `"3"`, `"4"`, "t", "e")},
 		// several faults: the first field at fault counts

@@ -65,14 +65,22 @@ func (e *envelope) message(frame []byte, scan error) (m Message, err error) {
 		ref = invalidField("ref", "is missing")
 	case e.payload == nil:
 		payload = invalidField("payload", "is missing")
-	case e.payload[0] != '{':
+	case e.payload[0] != '{' && e.payload[0] != 'n' && !m.bare():
 		payload = &FrameError{Reason: ReasonPayloadNotObject, Detail: "payload is not an object"}
 	}
 	if first := cmp.Or(invalid, joinRef, ref, topic, event, payload); first != nil {
 		return m, first
 	}
-	m.Payload = Payload{data: e.payload}
+	if e.payload[0] == '{' { // null is {}: clients send it that have nothing to say
+		m.Payload = Payload{data: e.payload}
+	}
 	return m, nil
+}
+
+// bare tells whether nobody looks at the message's payload: clients write null
+// into it, or whatever their language has for nothing.
+func (m *Message) bare() bool {
+	return m.Event == EventLeave || m.Topic == TopicPhoenix && m.Event == EventHeartbeat
 }
 
 func invalidField(field, fault string) *FrameError {
@@ -101,7 +109,7 @@ func readName(field string, raw []byte) (string, *FrameError) {
 }
 
 // readRef reads a ref: raw itself, if that is a ref. Its length is that of the
-// text, because this is what has to fit into a binary frame.
+// text, because this is what has to fit into a binary frame; it may be empty.
 func readRef(field string, raw []byte) (Ref, *FrameError) {
 	if len(raw) == 0 {
 		return "", nil
@@ -109,6 +117,7 @@ func readRef(field string, raw []byte) (Ref, *FrameError) {
 	switch c := raw[0]; {
 	case c == 'n':
 		return "", nil
+	case c == '"' && len(raw) == len(`""`): // what clients send that count none
 	case c == '"':
 		if _, fault := readString(field, raw); fault != nil {
 			return "", fault

@@ -21,7 +21,8 @@ const (
 	ReasonChannelCrash Reason = "channel_crash"
 	// ReasonInvalidFrame: the frame is malformed, but topic and ref could be read.
 	ReasonInvalidFrame Reason = "invalid frame"
-	// ReasonNameTooLong: a topic, event or ref is empty or longer than 255 bytes.
+	// ReasonNameTooLong: a topic or event is empty, or one of these or a ref is longer
+	// than 255 bytes.
 	ReasonNameTooLong Reason = "name too long"
 	// ReasonPayloadNotObject: join params and inbound payloads are objects or bytes.
 	ReasonPayloadNotObject Reason = "payload must be an object"

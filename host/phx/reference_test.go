@@ -79,7 +79,7 @@ func reference(s phx.Serializer, data []byte) decoded {
 			fail(phx.ReasonNameTooLong)
 		case isString && text == nil:
 			fail(phx.ReasonInvalidFrame)
-		case isString && (*text == "" || len(*text) > 255), !isString && len(raw) > 255:
+		case isString && len(*text) > 255, !isString && len(raw) > 255:
 			fail(phx.ReasonNameTooLong)
 		default:
 			return phx.Ref(raw)
@@ -119,10 +119,12 @@ func reference(s phx.Serializer, data []byte) decoded {
 	switch raw, ok := fields["payload"]; {
 	case !ok:
 		fail(phx.ReasonInvalidFrame)
-	case raw[0] != '{':
+	case raw != "null" && raw[0] != '{' && d.Event != "phx_leave" && (d.Topic != "phoenix" || d.Event != "heartbeat"):
 		fail(phx.ReasonPayloadNotObject)
-	case d.Reason == "":
+	case d.Reason == "" && raw[0] == '{':
 		d.Data = raw
+	case d.Reason == "":
+		d.Data = "{}"
 	}
 	return d
 }

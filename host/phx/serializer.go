@@ -10,7 +10,8 @@ type Serializer interface {
 
 	// Decode splits a frame that a client sent and checks all of it, so that
 	// its parts can go to plugins and other clients as they are: names have
-	// passed [CheckName], the payload is an object or bytes.
+	// passed [CheckName], the payload is an object or bytes. A payload that is null,
+	// and any that a heartbeat or a phx_leave has, is read as {}.
 	//
 	// The message refers to f.Data, which must not be changed afterwards.
 	// Whoever keeps a name or a ref longer than the message clones it

@@ -122,7 +122,7 @@ func TestMalformedFrames(t *testing.T) {
 		{"half of a surrogate pair", `["1","2","t","\ud800",{}]`, refusal(`"1"`, `"2"`, "t", "invalid frame")},
 		{"control character in the event", `["1","2","t","a\u0000",{}]`, refusal(`"1"`, `"2"`, "t", "invalid frame")},
 		{"payload is an array", `["1","2","t","e",[]]`, refusal(`"1"`, `"2"`, "t", "payload must be an object")},
-		{"join params are null", `["1","2","t","phx_join",null]`, refusal(`"1"`, `"2"`, "t", "payload must be an object")},
+		{"join params are a text", `["1","2","t","phx_join",""]`, refusal(`"1"`, `"2"`, "t", "payload must be an object")},
 		{"long event", `["1","2","t","` + long + `",{}]`, refusal(`"1"`, `"2"`, "t", "name too long")},
 		{"long topic", `["1","2","` + long + `","e",{}]`, refusal(`"1"`, `"2"`, long, "name too long")},
 		{"empty event", `["1","2","t","",{}]`, refusal(`"1"`, `"2"`, "t", "name too long")},
