@@ -84,7 +84,7 @@ func (h *Host) admit(r *http.Request, transport, token, peer string) (socket.Con
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
-	vsn := r.URL.Query().Get("vsn")
+	vsn := socket.Version(r)
 	if vsn == "" {
 		vsn = "1.0.0"
 	}

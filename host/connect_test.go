@@ -123,12 +123,17 @@ func TestConnectIsTold(t *testing.T) {
 	if _, err := connect(t, s, phxclient.Options{OmitVersion: true}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := connect(t, s, phxclient.Options{OmitVersion: true, Params: url.Values{"vsn": {"mine", "2.0.7"}}}); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{
 		`"" "" {} {"auth_token":"t0k","claims":null,"headers":{"x-tenant":"acme, <b>"},"origin":"` + s.URL + `","params":{"user":{"name":"Jo \"1\"","tags":["a","b"]},"vsn":"2.0.0"},` +
 			`"peer":"127.0.0.1","transport":"websocket","uri":{"host":"127.0.0.1","path":"/socket/websocket","port":` + port + `,"query":"user%5Bname%5D=Jo+%221%22&user%5Btags%5D%5B%5D=a&user%5Btags%5D%5B%5D=b&vsn=2.0.0","scheme":"http"},` +
 			`"user_agent":"Mozilla/5.0 (\ufffd)","vsn":"2.0.0"}`,
 		`"" "" {} {"auth_token":"","claims":null,"headers":{},"origin":"","params":{},"peer":"127.0.0.1","transport":"websocket",` +
 			`"uri":{"host":"127.0.0.1","path":"/socket/websocket","port":` + port + `,"query":"","scheme":"http"},"user_agent":"Go-http-client/1.1","vsn":"1.0.0"}`,
+		`"" "" {} {"auth_token":"","claims":null,"headers":{},"origin":"","params":{"vsn":"2.0.7"},"peer":"127.0.0.1","transport":"websocket",` +
+			`"uri":{"host":"127.0.0.1","path":"/socket/websocket","port":` + port + `,"query":"vsn=mine&vsn=2.0.7","scheme":"http"},"user_agent":"Go-http-client/1.1","vsn":"2.0.7"}`,
 	}
 	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the connector was told\n%s\nwant\n%s", got, strings.Join(want, "\n"))

@@ -47,3 +47,13 @@ type Transport interface {
 	// called more than once.
 	Shutdown(ctx context.Context) error
 }
+
+// Version is the version of the protocol that a request asks for, empty if it asks
+// for none. Of several the last one counts, as in Phoenix: clients put their own
+// behind the params of the application, one of which may have that name.
+func Version(r *http.Request) string {
+	if all := r.URL.Query()["vsn"]; len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return ""
+}

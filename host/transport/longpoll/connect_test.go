@@ -20,7 +20,10 @@ import (
 func TestVersions(t *testing.T) {
 	v2 := joinedFrame
 	v1 := `{"topic":"t","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"1"}`
-	for vsn, want := range map[string]string{"2.0.0": v2, "1.0.0": v1, "": v1, "3.0.0": "", "x": ""} {
+	for vsn, want := range map[string]string{
+		"2.0.0": v2, "1.0.0": v1, "": v1, "3.0.0": "", "x": "",
+		"mine&vsn=2.0.0": v2, "2.0.0&vsn=3.0.0": "", // the last one counts
+	} {
 		bubble(t, longpoll.Config{}, func(s *server) {
 			res := s.do(httptest.NewRequest(http.MethodGet, "http://host/?vsn="+vsn, nil))
 			if want == "" {

@@ -220,7 +220,7 @@ func (t *Transport) unavailable(w http.ResponseWriter) {
 // open starts a session. Its status 410 is that of Phoenix: what the client had
 // before, if anything, is gone.
 func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
-	serializer, err := phx.Negotiate(r.URL.Query().Get("vsn"))
+	serializer, err := phx.Negotiate(socket.Version(r))
 	if err != nil {
 		t.refuse(w, err)
 		return

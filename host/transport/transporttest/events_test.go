@@ -75,7 +75,7 @@ func event(frame []byte, binary bool) []byte {
 }
 
 func (t *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serializer, err := phx.Negotiate(r.URL.Query().Get("vsn"))
+	serializer, err := phx.Negotiate(socket.Version(r))
 	if err != nil || !t.cfg.CheckOrigin(r) && !t.faults.ignoresOrigin {
 		w.WriteHeader(http.StatusForbidden)
 		return

@@ -57,6 +57,8 @@ func TestHandshake(t *testing.T) {
 		{"version 1", "vsn=1.0.0", nil, 101, ""},
 		{"no version", "", nil, 101, ""},
 		{"a patch of version 2", "vsn=2.0.7", nil, 101, ""},
+		{"the application has a vsn of its own", "vsn=mine&vsn=2.0.0", nil, 101, ""},
+		{"the last version counts", "vsn=2.0.0&vsn=3.0.0", nil, 403, ""},
 		{"version 3", "vsn=3.0.0", nil, 403, ""},
 		{"version 2.1", "vsn=2.1.0", nil, 403, ""},
 		{"not a version", "vsn=two", nil, 403, ""},

@@ -159,7 +159,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	serializer, err := phx.Negotiate(r.URL.Query().Get("vsn"))
+	serializer, err := phx.Negotiate(socket.Version(r))
 	if err != nil {
 		t.refuse(w, err)
 		return
