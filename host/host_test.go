@@ -269,3 +269,53 @@ func TestMountAndFallback(t *testing.T) {
 		t.Errorf("fallback: %q", w.Body)
 	}
 }
+
+// TestSlashes guards that clients reach their transport whose address ends in a
+// slash, as in Phoenix: new Socket("/socket/") asks for /socket//websocket.
+func TestSlashes(t *testing.T) {
+	s := hosttest.Start(t, host.Config{
+		Mounts:   []host.Mount{{Path: "/live/socket"}},
+		Routes:   []host.Route{{Pattern: "*", Handler: open(make(chan channel.LeaveKind, 1))}},
+		Fallback: http.NotFoundHandler(),
+	})
+	for _, c := range []struct {
+		path   string
+		status int
+	}{
+		{"/socket//websocket", 101},
+		{"/socket/websocket/", 101},
+		{"//socket/websocket", 101},
+		{"/live//socket//websocket//", 101},
+		{"/socket//longpoll", 200},
+		{"/live/socket/longpoll/", 200},
+		{"/socket/web//socket", 307},
+		{"/socket//websocket/more", 307},
+		{"/live//websocket", 307},
+		{"/socket%2F/websocket", 404},
+		{"//", 307},
+		{"/", 404},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if req.URL, err = req.URL.Parse(s.URL + c.path + "?vsn=2.0.0"); err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+			req.Header.Set(k, v)
+		}
+		client := &http.Client{
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d", c.path, res.StatusCode, c.status)
+		}
+	}
+}

@@ -52,6 +52,7 @@ func (h *Host) mount() error {
 		return err
 	}
 	mux, draining := http.NewServeMux(), http.NewServeMux()
+	served, polled := make(map[string]http.Handler), make(map[string]http.Handler)
 	for _, m := range []*http.ServeMux{mux, draining} {
 		m.HandleFunc("/healthz", h.healthz)
 		m.HandleFunc("/readyz", h.readyz)
@@ -79,11 +80,36 @@ func (h *Host) mount() error {
 		mux.Handle(m.Path+"/websocket", ws)
 		mux.Handle(m.Path+"/longpoll", poll)
 		draining.Handle(m.Path+"/longpoll", poll)
+		served[segments(m.Path+"/websocket")] = ws
+		served[segments(m.Path+"/longpoll")] = poll
+		polled[segments(m.Path+"/longpoll")] = poll
 	}
 	draining.HandleFunc("/", notRunning)
 	if h.cfg.Fallback != nil {
 		mux.Handle("/", h.cfg.Fallback)
 	}
-	h.mux, h.draining = h.names.guard(mux, h.log), h.names.guard(draining, h.log)
+	h.mux = h.names.guard(besides(served, mux), h.log)
+	h.draining = h.names.guard(besides(polled, draining), h.log)
 	return nil
+}
+
+// besides serves the transports where a slash is too much, and has next serve all
+// else. A client that was given ".../socket/" asks for /socket//websocket, which
+// Phoenix takes for what is meant; a redirection, as a mux answers, is not followed
+// by WebSockets, nor by a page's polls of another host.
+func besides(transports map[string]http.Handler, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := r.URL.EscapedPath(); strings.Contains(path, "//") || strings.HasSuffix(path, "/") {
+			if t, ok := transports[segments(path)]; ok {
+				t.ServeHTTP(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// segments is a path without its empty ones.
+func segments(path string) string {
+	return strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/")
 }
