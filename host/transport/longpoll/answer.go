@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,10 +27,31 @@ func (t *Transport) cors(h http.Header, r *http.Request) (allowed bool) {
 	}
 	if r.Method == http.MethodOptions {
 		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "Content-Type, X-Phoenix-AuthToken, "+tokenHeader)
+		h.Set("Access-Control-Allow-Headers", allowedHeaders(r))
 		h.Set("Access-Control-Max-Age", "3600")
 	}
 	return allowed
+}
+
+// allowedHeaders are the header fields that a page elsewhere may send: those that
+// clients have, and as in Phoenix those that it asks for. What a page has besides
+// its client, such as one that traces requests, puts fields of its own into each;
+// and it is the origin that decides who is served. What is no list of names is not
+// repeated, nor is *.
+func allowedHeaders(r *http.Request) string {
+	const clients = "Content-Type, X-Phoenix-AuthToken, " + tokenHeader
+	asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ", ")
+	if asked == "" || len(asked) > maxAsked || strings.ContainsFunc(asked, notAsked) {
+		return clients
+	}
+	return clients + ", " + asked
+}
+
+// maxAsked is how long a list is at most that is repeated.
+const maxAsked = 1 << 10
+
+func notAsked(c rune) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.!#$%&'+^`|~, \t", c))
 }
 
 const jsonType = "application/json; charset=utf-8"

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +130,35 @@ func TestOrigins(t *testing.T) {
 				t.Error("a session was made")
 			}
 		})
+	}
+}
+
+// What a page sends along, or something in it that traces requests, does not keep
+// its polls from coming.
+func TestPreflight(t *testing.T) {
+	const clients = "Content-Type, X-Phoenix-AuthToken, X-Phoenix-Longpoll-Token"
+	for _, c := range []struct {
+		asked []string
+		want  string
+	}{
+		{nil, clients},
+		{[]string{""}, clients},
+		{[]string{"x-phoenix-authtoken"}, clients + ", x-phoenix-authtoken"},
+		{[]string{"baggage,sentry-trace", "traceparent"}, clients + ", baggage,sentry-trace, traceparent"},
+		{[]string{"*"}, clients},
+		{[]string{"x-a, *"}, clients},
+		{[]string{"x-a; y"}, clients},
+		{[]string{"x-é"}, clients},
+		{[]string{"x-" + strings.Repeat("a", 1022)}, clients + ", x-" + strings.Repeat("a", 1022)},
+		{[]string{"x-" + strings.Repeat("a", 1023)}, clients},
+	} {
+		r := httptest.NewRequest(http.MethodOptions, "http://host/?vsn=2.0.0", nil)
+		r.Header["Access-Control-Request-Headers"] = c.asked
+		w := httptest.NewRecorder()
+		longpoll.New(longpoll.Config{}).ServeHTTP(w, r)
+		if got := w.Header().Get("Access-Control-Allow-Headers"); w.Code != http.StatusNoContent || got != c.want {
+			t.Errorf("%q: %d, allowed are %q, want %q", c.asked, w.Code, got, c.want)
+		}
 	}
 }
 
