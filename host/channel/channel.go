@@ -86,10 +86,12 @@ type Options struct {
 	Route func(topic string) (Handler, bool)
 	// SocketAssigns is handed to the handler with every event.
 	SocketAssigns []byte
-	// CloseBeforeReply sends the phx_close of a channel that is replaced by a
-	// new join before the reply to that join: clients of serializer V1 have no
-	// join_ref to tell the two apart by.
-	CloseBeforeReply bool
+	// WithoutJoinRefs is for clients of serializer V1, which have no join_ref to tell
+	// one membership from another by: the phx_close of a channel that is replaced by
+	// a new join comes before the reply to that join; and a membership ends with the
+	// ref of its join, if that had no join_ref, since Phoenix clients of that age
+	// compare it.
+	WithoutJoinRefs bool
 	// Retired is called when the channel has come to its end: nothing is joined
 	// and nothing waits. It must not block.
 	Retired func(*Channel)

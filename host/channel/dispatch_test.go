@@ -103,7 +103,7 @@ func TestDuplicateJoin(t *testing.T) {
 		want []string
 	}{
 		{"V2", channel.Options{}, []string{reply, closed, welcome}},
-		{"V1", channel.Options{CloseBeforeReply: true}, []string{closed, reply, welcome}},
+		{"V1", channel.Options{WithoutJoinRefs: true}, []string{closed, reply, welcome}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newScene(t, tc.opts)
@@ -131,7 +131,7 @@ func TestDuplicateJoinRefused(t *testing.T) {
 		{"ignore", []string{closed}},
 	} {
 		for _, v1 := range []bool{false, true} {
-			s := newScene(t, channel.Options{CloseBeforeReply: v1})
+			s := newScene(t, channel.Options{WithoutJoinRefs: v1})
 			s.play(t, []string{join}, joined)
 			s.play(t, []string{`["2","2","t","phx_join",{"do":"` + tc.do + `"}]`}, tc.want...)
 			s.room.expectCalls(t, "join ", "leave REPLACED", "join "+tc.do)

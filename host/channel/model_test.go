@@ -197,7 +197,7 @@ func TestModel(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		m := &model{closeFirst: rnd.IntN(2) == 0}
 		play := &script{rnd: rnd, last: "null"}
-		s := newScene(t, channel.Options{CloseBeforeReply: m.closeFirst})
+		s := newScene(t, channel.Options{WithoutJoinRefs: m.closeFirst})
 		patient := rnd.IntN(4) // settles now and then: 0 is never, 1 always
 		var conversation []string
 		for range 60 {

@@ -164,7 +164,11 @@ func (c *Channel) join(msg *phx.Message) {
 		closeOld()
 		return
 	}
-	joinRef := phx.Ref(strings.Clone(string(msg.JoinRef))) // it outlives the frame
+	joinRef := msg.JoinRef
+	if joinRef == "" && c.opts.WithoutJoinRefs {
+		joinRef = msg.Ref
+	}
+	joinRef = phx.Ref(strings.Clone(string(joinRef))) // it outlives the frame
 	m := membership{use: u, joinRef: joinRef, id: c.env.ids.Add(1)}
 	ev := c.event(&m)
 	ev.Payload = msg.Payload
@@ -185,12 +189,12 @@ func (c *Channel) join(msg *phx.Message) {
 // admit establishes the membership of a join that returned StatusOK.
 func (c *Channel) admit(m membership, msg *phx.Message, res *Result, closeOld func()) {
 	c.attach(m)
-	if c.opts.CloseBeforeReply {
+	if c.opts.WithoutJoinRefs {
 		closeOld()
 	}
 	c.together(1+len(res.Do), func() {
 		c.reply(m.joinRef, msg.Ref, phx.StatusOK, res.Reply.Payload)
-		if !c.opts.CloseBeforeReply {
+		if !c.opts.WithoutJoinRefs {
 			closeOld()
 		}
 		c.release()

@@ -104,6 +104,10 @@ func (m *model) join(msg *phx.Message) {
 		return
 	}
 	delete(m.joined, msg.Topic)
+	joinRef := msg.JoinRef
+	if joinRef == "" && m.v1() {
+		joinRef = msg.Ref
+	}
 	closeOld := func() {
 		if rejoin {
 			m.phxClose(msg.Topic, old)
@@ -126,7 +130,7 @@ func (m *model) join(msg *phx.Message) {
 			closeOld()
 		}
 		m.push(msg.JoinRef, "", msg.Topic, "joined", phx.Payload{})
-		m.joined[msg.Topic] = msg.JoinRef
+		m.joined[msg.Topic] = joinRef
 		return
 	}
 	closeOld()

@@ -281,10 +281,10 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	topic = strings.Clone(topic) // it outlives the frame
 	// New only fills in a struct, so the lock is still a leaf.
 	c := channel.New(s.cfg.Env, s, topic, channel.Options{
-		Route:            s.cfg.Route,
-		SocketAssigns:    s.cfg.Assigns,
-		CloseBeforeReply: s.cfg.Encoder.Serializer == phx.V1(),
-		Retired:          s.retired,
+		Route:           s.cfg.Route,
+		SocketAssigns:   s.cfg.Assigns,
+		WithoutJoinRefs: s.cfg.Encoder.Serializer == phx.V1(),
+		Retired:         s.retired,
 	})
 	s.channels.add(c)
 	return c, true
