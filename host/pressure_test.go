@@ -123,7 +123,7 @@ func (g *gate) hold(w *wire, topic string) {
 
 const held = `["1","held","rooms:1","phx_reply",{"status":"ok","response":{}}]`
 
-// A handler that is slow: 64 events wait for it, one more is answered
+// A handler that is slow: 256 events wait for it, one more is answered
 // "overloaded". The socket's other topics, and the socket itself, answer at once.
 // What was taken is handled, in order.
 func TestASlowHandler(t *testing.T) {
@@ -174,8 +174,9 @@ func TestASlowHandlerPausesTheReader(t *testing.T) {
 		w.join("rooms:1")
 		w.join("rooms:2")
 		other.join("rooms:1")
-		// 63 of them are less than 1 MiB, 64 more, and no mailbox is too full for them.
-		large := strings.Repeat("x", 1<<20/(channel.MailboxEvents-1)-100)
+		// 255 of them are less than 1 MiB, 256 more, and no mailbox is too full for them:
+		// each counts for 256 bytes more than it has.
+		large := strings.Repeat("x", 1<<20/(channel.MailboxEvents-1)-300)
 		const behind = 40
 		gate.hold(w, "rooms:1")
 		for n := range channel.MailboxEvents - 1 {

@@ -8,8 +8,10 @@ import (
 
 // The mailbox's bounds.
 const (
-	// MailboxEvents is the number of a client's events that may wait.
-	MailboxEvents = 64
+	// MailboxEvents is the number of a client's events that may wait. A client that
+	// polls sends up to a hundred at once, and any client what it has kept back
+	// until it was joined.
+	MailboxEvents = 256
 	// MailboxBroadcasts is the number of intercepted broadcasts that may wait. A
 	// broadcast that does not fit fails the channel: the client joins again,
 	// which is better than missing one without knowing.

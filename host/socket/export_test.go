@@ -6,3 +6,6 @@ func (d *Directory) Remembers() int {
 	defer d.mu.Unlock()
 	return len(d.recent) + len(d.older)
 }
+
+// ItemCost is what a message in a mailbox counts for besides its bytes.
+const ItemCost = itemCost

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ func fill(t *testing.T, r *rig) {
 	r.receive(t, join("t"), `["1",null,"t","wait",{}]`)
 	<-r.handler.entered
 	for range 16 {
-		r.receive(t, large(1<<16))
+		r.receive(t, large(1<<16-socket.ItemCost))
 	}
 }
 
@@ -66,7 +67,8 @@ func TestBackPressureOfTwoChannels(t *testing.T) {
 		r.receive(t, `["1",null,"u","wait too",{}]`)
 		<-r.handler.entered
 		for range 8 {
-			r.receive(t, large(1<<16), strings.Replace(large(1<<16), `"t"`, `"u"`, 1))
+			frame := large(1<<16 - socket.ItemCost)
+			r.receive(t, frame, strings.Replace(frame, `"t"`, `"u"`, 1))
 		}
 		var returned atomic.Bool
 		go func() {
@@ -84,6 +86,55 @@ func TestBackPressureOfTwoChannels(t *testing.T) {
 		}
 		r.handler.resume <- struct{}{}
 	})
+}
+
+// Messages that are small are bounded too: what holds them takes more than they do.
+func TestBackPressureOfSmallMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, socket.Config{})
+		const topics = 16
+		sent := 0
+		send := func() error {
+			for n := range topics {
+				topic := fmt.Sprintf(`"t%d"`, n)
+				r.receive(t, strings.Replace(join("t"), `"t"`, topic, 1), `["1",null,`+topic+`,"wait",{}]`)
+				<-r.handler.entered
+				for range channel.MailboxEvents {
+					if err := r.HandleFrame(t.Context(), text(`["1",null,`+topic+`,"quiet",{}]`)); err != nil {
+						return err
+					}
+					sent++
+				}
+			}
+			return nil
+		}
+		result := make(chan error, 1)
+		go func() { result <- send() }()
+		synctest.Wait()
+		if len(result) != 0 || sent < 1<<20/(socket.ItemCost+50) || sent > 1<<20/socket.ItemCost {
+			t.Errorf("%d messages were taken", sent)
+		}
+		r.Close(socket.End{Code: socket.CloseGoingAway}, channel.LeaveClosed)
+		if err := <-result; !errors.Is(err, socket.ErrClosed) {
+			t.Error(err)
+		}
+		close(r.handler.resume)
+	})
+}
+
+// What clients send in one go fits behind a message that is slow: a hundred in a
+// body of long-polling, and more of what they have kept until they were joined.
+func TestABurstFits(t *testing.T) {
+	r := newRig(t, socket.Config{})
+	r.receive(t, join("t"), `["1",null,"t","wait",{}]`)
+	<-r.handler.entered
+	want := []string{joined("t")}
+	for n := range 250 {
+		r.receive(t, fmt.Sprintf(`["1",%d,"t","socket",{}]`, n))
+		want = append(want, fmt.Sprintf(`["1",%d,"t","phx_reply",{"status":"ok","response":{}}]`, n))
+	}
+	r.handler.resume <- struct{}{}
+	r.expect(t, want...)
 }
 
 func TestBackPressureEndsWithTheContext(t *testing.T) {

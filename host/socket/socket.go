@@ -30,6 +30,8 @@ const (
 	// maxInbox is how many bytes of a client's messages may wait in the mailboxes
 	// of all its channels before the reader pauses.
 	maxInbox = 1 << 20
+	// itemCost is what a message takes there besides the bytes of its frame.
+	itemCost = 256
 	// A client that sends so many malformed frames within the window is cut off.
 	maxInvalid    = 10
 	invalidWindow = 10 * time.Second
@@ -162,7 +164,8 @@ func New(cfg Config) *Socket {
 
 // HandleFrame carries out what a frame of the client asks for, as far as it can
 // be done at once, and queues the rest. It does not keep f.Data. It blocks only
-// while more than 1 MiB of the client's messages waits for its channels. A frame
+// while more than 1 MiB of the client's messages waits for its channels, where
+// each counts for 256 bytes more than it has. A frame
 // above the client's rates is answered, and nothing more. The error is
 // [ErrClosed], or ctx's.
 func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
@@ -182,7 +185,7 @@ func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 		s.malformed(&msg, err)
 		return s.closedErr()
 	}
-	s.dispatch(&msg, len(f.Data))
+	s.dispatch(&msg, len(f.Data)+itemCost)
 	return s.waitForRoom(ctx)
 }
 
