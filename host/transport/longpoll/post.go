@@ -17,8 +17,10 @@ import (
 const (
 	// maxBody is the size of the largest body that is read.
 	maxBody = 1 << 20
-	// maxLines is how many frames a body may have.
-	maxLines = 100
+	// maxLines is how many frames a body may have. Clients of Phoenix 1.7 send at
+	// once whatever has piled up while the last body was under way; later ones send
+	// 100 at most.
+	maxLines = 1000
 )
 
 // post takes frames of the client. A body is taken as a whole or up to the frame

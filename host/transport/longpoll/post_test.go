@@ -76,10 +76,10 @@ func TestBodiesBeyondTheBounds(t *testing.T) {
 		name, body string
 		taken      bool
 	}{
-		{"100 lines", strings.Repeat(line, 100), true},
-		{"100 lines without an end", strings.TrimSuffix(strings.Repeat(line, 100), "\n"), true},
-		{"101 lines", strings.Repeat(line, 101), false},
-		{"101 empty lines", strings.Repeat("\n", 101), false},
+		{"1,000 lines", strings.Repeat(line, 1000), true},
+		{"1,000 lines without an end", strings.TrimSuffix(strings.Repeat(line, 1000), "\n"), true},
+		{"1,001 lines", strings.Repeat(line, 1001), false},
+		{"1,001 empty lines", strings.Repeat("\n", 1001), false},
 		{"neither text nor base64", line + "nonsense!\n", false},
 		{"padding within", line + "AA==AA\n", false},
 	} {
