@@ -25,7 +25,12 @@ func TestJoin(t *testing.T) {
 			joined, `["1",null,"t","welcome",{}]`, `[null,null,"t","entered",{}]`, `["1",null,"t","hint",{}]`,
 		}, true},
 		{"numbers stay numbers", `[7,7,"t","phx_join",{}]`, []string{`[7,7,"t","phx_reply",{"status":"ok","response":{}}]`}, true},
-		{"without ref nobody waits for a reply", `["1",null,"t","phx_join",{"do":"greet"}]`, []string{`["1",null,"t","welcome",{}]`}, true},
+		{"without ref", `["1",null,"t","phx_join",{"do":"greet"}]`, []string{
+			`["1",null,"t","phx_reply",{"status":"ok","response":[1,"two"]}]`, `["1",null,"t","welcome",{}]`,
+		}, true},
+		{"refused without ref", `["1",null,"t","phx_join",{"do":"crash"}]`, []string{
+			`["1",null,"t","phx_reply",{"status":"error","response":{"reason":"join crashed"}}]`,
+		}, false},
 		{"refused", `["1","1","t","phx_join",{"do":"refuse"}]`, []string{
 			`["1","1","t","phx_reply",{"status":"error","response":{"reason":"unauthorized"}}]`,
 		}, false},
@@ -168,7 +173,7 @@ func TestLeave(t *testing.T) {
 	}{
 		{"with the join_ref", leave, []string{leftOK, closed}, true},
 		{"without join_ref", `[null,"9","t","phx_leave",{}]`, []string{leftOK, closed}, true},
-		{"without ref", `["1",null,"t","phx_leave",{}]`, []string{closed}, true},
+		{"without ref", `["1",null,"t","phx_leave",{}]`, []string{`["1",null,"t","phx_reply",{"status":"ok","response":{}}]`, closed}, true},
 		{"stale", `["0","9","t","phx_leave",{}]`, nil, false},
 		{"a number is not the string", `[1,"9","t","phx_leave",{}]`, nil, false},
 	} {
@@ -323,7 +328,7 @@ func TestEventsOfATopicThatIsNotJoined(t *testing.T) {
 	s := newScene(t, channel.Options{})
 	s.play(t, []string{
 		`["1","2","t","echo",{}]`, `["1",null,"t","echo",{}]`, `["1","2","t","phx_close",{}]`, leave, `["1",null,"t","phx_leave",{}]`,
-	}, unjoined, unjoined, leftOK)
+	}, unjoined, unjoined, leftOK, `["1",null,"t","phx_reply",{"status":"ok","response":{}}]`)
 	s.room.expectCalls(t)
 }
 
@@ -399,7 +404,7 @@ func TestAnswersWithoutAChannel(t *testing.T) {
 	channel.Unmatched(&r, &phx.Message{JoinRef: `"1"`, Topic: "t", Event: "x"})
 	channel.LeftAlready(&r, &phx.Message{JoinRef: `"1"`, Ref: `"9"`, Topic: "t", Event: phx.EventLeave})
 	channel.LeftAlready(&r, &phx.Message{JoinRef: `"1"`, Topic: "t", Event: phx.EventLeave})
-	r.Expect(t, unjoined, leftOK)
+	r.Expect(t, unjoined, leftOK, `["1",null,"t","phx_reply",{"status":"ok","response":{}}]`)
 	if rest := r.Rest(); len(rest) > 0 {
 		t.Errorf("also sent: %s", rest)
 	}

@@ -202,7 +202,7 @@ type openRef struct {
 
 // nextRef numbers a join or an event that its client waits for.
 func (m *membership) nextRef(msg *phx.Message) uint32 {
-	if msg.Ref == "" {
+	if !Answered(msg) {
 		return 0
 	}
 	if m.refs++; m.refs == 0 {

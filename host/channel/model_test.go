@@ -35,8 +35,13 @@ func (m *model) call(format string, args ...any) {
 
 func (m *model) reply(joinRef, ref, status, response string) {
 	if ref != "null" {
-		m.send(`[%s,%s,"t","phx_reply",{"status":"%s","response":%s}]`, joinRef, ref, status, response)
+		m.answer(joinRef, ref, status, response)
 	}
+}
+
+// answer is reply to a join or a leave, which has one without a ref too.
+func (m *model) answer(joinRef, ref, status, response string) {
+	m.send(`[%s,%s,"t","phx_reply",{"status":"%s","response":%s}]`, joinRef, ref, status, response)
 }
 
 func (m *model) lifecycle(joinRef, event, payload string) {
@@ -57,12 +62,12 @@ func (m *model) join(joinRef, ref, do string) {
 	}
 	switch do {
 	case "refuse":
-		m.reply(joinRef, ref, "error", `{"reason":"unauthorized"}`)
+		m.answer(joinRef, ref, "error", `{"reason":"unauthorized"}`)
 	case "crash", "panic":
-		m.reply(joinRef, ref, "error", `{"reason":"join crashed"}`)
+		m.answer(joinRef, ref, "error", `{"reason":"join crashed"}`)
 	case "ignore":
 	case "busy":
-		m.reply(joinRef, ref, "error", `{"reason":"busy","retry_after_ms":2}`)
+		m.answer(joinRef, ref, "error", `{"reason":"busy","retry_after_ms":2}`)
 	default:
 		m.joined, m.joinRef = true, joinRef
 		closeOld(m.closeFirst)
@@ -70,7 +75,7 @@ func (m *model) join(joinRef, ref, do string) {
 		if do == "greet" {
 			response = `[1,"two"]`
 		}
-		m.reply(joinRef, ref, "ok", response)
+		m.answer(joinRef, ref, "ok", response)
 		closeOld(!m.closeFirst)
 		if do == "greet" || do == "announce" {
 			m.send(`[%s,null,"t","welcome",{}]`, joinRef)
@@ -91,9 +96,9 @@ func (m *model) stale(joinRef string) bool { return joinRef != "null" && joinRef
 func (m *model) leave(joinRef, ref string) {
 	switch {
 	case !m.joined:
-		m.reply(joinRef, ref, "ok", "{}")
+		m.answer(joinRef, ref, "ok", "{}")
 	case !m.stale(joinRef):
-		m.reply(m.joinRef, ref, "ok", "{}")
+		m.answer(m.joinRef, ref, "ok", "{}")
 		m.lifecycle(m.joinRef, "phx_close", "{}")
 		m.joined = false
 		m.call("leave LEFT")
@@ -313,6 +318,7 @@ func (s *scene) checkFrames() error {
 			closing = ""
 		case lifecycle && f.JoinRef == in:
 			in = ""
+		case in == "" && f.Event == phx.EventReply && f.Ref == "": // to a leave of what has ended
 		case in == "" || f.JoinRef != "" && f.JoinRef != in:
 			return fmt.Errorf("frame %d: %v while %q is joined", i, f, in)
 		}

@@ -326,6 +326,10 @@ func checkNumbers(t *testing.T, sent []channeltest.Sent) {
 				t.Fatalf("frame %d: %v while %s is joined", i, f, in)
 			}
 			in = ""
+		case f.Event == phx.EventReply: // to a leave, behind which comes its phx_close
+			if f.JoinRef != in || i+1 == len(sent) || sent[i+1].Event != phx.EventClose {
+				t.Fatalf("frame %d: %v while %s is joined", i, f, in)
+			}
 		default:
 			p := channeltest.Object(f.Payload)
 			from := field(p, "from")

@@ -203,7 +203,7 @@ func TestEvent(t *testing.T) {
 	}
 	want := []channel.Event{event("", `{"token":"x"}`), event("event", `{"n":1}`), event("quiet", "{}"), event("news", `{"n":2}`), event("", "{}"), event("", "{}")}
 	want[0].Assigns, want[5].Assigns = nil, nil
-	want[1].WantsReply, want[5].WantsReply = true, true
+	want[0].WantsReply, want[1].WantsReply, want[5].WantsReply = true, true, true
 	want[4].Leave = channel.LeaveLeft
 	if len(got) != len(want) {
 		t.Fatalf("%d calls, want %d", len(got), len(want))

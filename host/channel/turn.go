@@ -172,7 +172,7 @@ func (c *Channel) join(msg *phx.Message) {
 	m := membership{use: u, joinRef: joinRef, id: c.env.ids.Add(1)}
 	ev := c.event(&m)
 	ev.Payload = msg.Payload
-	ev.WantsReply = msg.Ref != ""
+	ev.WantsReply = true
 	ev.Ref = m.nextRef(msg)
 	res, err := c.call(&m, CallbackJoin, ev)
 	if err != nil || res.Status != StatusOK {
@@ -252,12 +252,13 @@ func (c *Channel) in(msg *phx.Message) {
 		m.keepOpen(ev.Ref, msg.Ref, ev.Now)
 	}
 	frames := len(res.Do)
-	if res.Reply.Status != "" {
+	replies := res.Reply.Status != "" && Answered(msg)
+	if replies {
 		frames++
 	}
 	c.together(frames, func() {
 		c.carryOut(m, res.Do, carriage{push: true})
-		if res.Reply.Status != "" {
+		if replies {
 			c.reply(m.joinRef, msg.Ref, res.Reply.Status, res.Reply.Payload)
 		}
 	})
@@ -419,10 +420,8 @@ func (c *Channel) detach() membership {
 	return m
 }
 
+// reply answers the client, also one that gave no ref.
 func (c *Channel) reply(joinRef, ref phx.Ref, status phx.Status, payload phx.Payload) {
-	if ref == "" {
-		return // the client does not wait
-	}
 	r := &c.desk.reply
 	*r = phx.Reply{JoinRef: joinRef, Ref: ref, Topic: c.topic, Status: status, Payload: payload}
 	c.client.Reply(r)
@@ -443,21 +442,29 @@ func (c *Channel) last(joinRef phx.Ref, event string, payload phx.Payload) {
 }
 
 func (c *Channel) refuse(msg *phx.Message, r *Refusal) {
+	if !Answered(msg) {
+		return
+	}
 	c.reply(msg.JoinRef, msg.Ref, phx.StatusError, r.Reason.Payload(r.RetryAfter))
+}
+
+// Answered tells whether the client waits for an answer to its message: an event
+// without a ref has none; a phx_join and a phx_leave have, with the ref null, as in
+// Phoenix, since there are clients that give no refs and wait all the same.
+func Answered(msg *phx.Message) bool {
+	return msg.Ref != "" || msg.Event == phx.EventJoin || msg.Event == phx.EventLeave
 }
 
 // Unmatched answers a message to a topic that is not joined.
 func Unmatched(client Client, msg *phx.Message) {
-	if msg.Ref != "" {
+	if Answered(msg) {
 		client.Reply(&phx.Reply{Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusError, Payload: phx.ReasonUnmatchedTopic.Payload(0)})
 	}
 }
 
 // LeftAlready answers a phx_leave of a topic that is not joined.
 func LeftAlready(client Client, msg *phx.Message) {
-	if msg.Ref != "" {
-		client.Reply(&phx.Reply{JoinRef: msg.JoinRef, Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
-	}
+	client.Reply(&phx.Reply{JoinRef: msg.JoinRef, Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
 }
 
 func (c *Channel) logFailure(m *membership, cb Callbacks, err error) {

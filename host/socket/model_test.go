@@ -45,8 +45,8 @@ func (m *model) put(topic string, frame []byte, err error) {
 }
 
 func (m *model) reply(joinRef phx.Ref, msg *phx.Message, status phx.Status, p phx.Payload) {
-	if msg.Ref == "" {
-		return
+	if msg.Ref == "" && msg.Event != phx.EventJoin && msg.Event != phx.EventLeave {
+		return // nobody waits
 	}
 	frame, err := m.encoder.Reply(&phx.Reply{JoinRef: joinRef, Ref: msg.Ref, Topic: msg.Topic, Status: status, Payload: p})
 	m.put(msg.Topic, frame, err)
@@ -73,9 +73,9 @@ func (m *model) receive(f phx.Frame) {
 	case errors.Is(err, phx.ErrNotUTF8):
 		m.end = socket.CloseNotUTF8
 	case errors.As(err, &fault):
-		if msg.Topic != "" {
+		if msg.Topic != "" && msg.Ref != "" {
 			m.refuse(msg.JoinRef, &msg, fault.Reason)
-			m.early = m.early || msg.Ref != ""
+			m.early = true
 		}
 		if fault.Reason == phx.ReasonInvalidFrame {
 			if m.invalid++; m.invalid == 10 {

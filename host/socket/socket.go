@@ -353,7 +353,7 @@ func (s *Socket) malformed(msg *phx.Message, err error) {
 }
 
 func (s *Socket) refuse(msg *phx.Message, reason phx.Reason, retryAfter time.Duration) {
-	if msg.Ref == "" {
+	if !channel.Answered(msg) {
 		return
 	}
 	s.Reply(&phx.Reply{
