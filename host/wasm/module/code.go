@@ -46,38 +46,48 @@ const (
 func (d *decoder) instructions(code Span, locals uint32) uint32 {
 	w := Walker{reader: d.reader}
 	w.pos, w.end = int(code.Start), int(code.End)
-	open := append(d.nesting[:0], openBlock)
+	d.nesting = append(d.nesting[:0], openBlock)
 	d.effort = effort{}
 	for w.pos < w.end {
-		w.Next()
-		switch w.Op {
-		case OpBlock, OpLoop, OpIf:
-			kind := byte(openBlock)
-			if w.Op == OpIf {
-				kind = openIf
-			}
-			open = append(open, kind)
-			d.budget(w.Start, "nested blocks", int64(len(open)), d.budgets.Depth)
-			d.block(&w, locals)
-		case OpElse:
-			if open[len(open)-1] != openIf {
-				d.fail(w.Start, RuleNesting, "an else has no if")
-			}
-			open[len(open)-1] = openBlock
-		case OpEnd:
-			open = open[:len(open)-1]
-			if len(open) == 0 && w.pos != w.end {
-				d.fail(w.pos, RuleNesting, "a body goes on for %d bytes after its end", w.end-w.pos)
-			}
-		default:
-			d.operands(&w, len(open), locals)
+		if len(d.nesting) > 0 && !d.thorough {
+			d.ordinary(&w, locals)
+		}
+		if w.pos < w.end {
+			d.instruction(&w, locals)
 		}
 	}
-	d.nesting = open
-	if len(open) != 0 {
-		d.fail(w.pos, RuleNesting, "%d blocks have no end", len(open))
+	if n := len(d.nesting); n != 0 {
+		d.fail(w.pos, RuleNesting, "%d blocks have no end", n)
 	}
 	return uint32(d.effort.loops)
+}
+
+// instruction checks one instruction.
+func (d *decoder) instruction(w *Walker, locals uint32) {
+	open := d.nesting
+	w.Next()
+	switch w.Op {
+	case OpBlock, OpLoop, OpIf:
+		kind := byte(openBlock)
+		if w.Op == OpIf {
+			kind = openIf
+		}
+		d.nesting = append(open, kind)
+		d.budget(w.Start, "nested blocks", int64(len(d.nesting)), d.budgets.Depth)
+		d.block(w, locals)
+	case OpElse:
+		if open[len(open)-1] != openIf {
+			d.fail(w.Start, RuleNesting, "an else has no if")
+		}
+		open[len(open)-1] = openBlock
+	case OpEnd:
+		d.nesting = open[:len(open)-1]
+		if len(d.nesting) == 0 && w.pos != w.end {
+			d.fail(w.pos, RuleNesting, "a body goes on for %d bytes after its end", w.end-w.pos)
+		}
+	default:
+		d.operands(w, len(open), locals)
+	}
 }
 
 // effort is what the code of one body makes a compiler do.

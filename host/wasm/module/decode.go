@@ -15,12 +15,21 @@ type decoder struct {
 	items   int    // of all element segments so far
 	nesting []byte // of the body that is read: what each open block is
 	effort  effort // and what it makes a compiler do
+
+	thorough bool // see decode
 }
 
 // Decode reads a module. The error is an [*Error]; with the same input and
 // options it is always the same one.
 func Decode(bin []byte, options Options) (m *Module, err error) {
-	d := &decoder{reader: reader{bin: bin, end: len(bin), section: "header"}, budgets: options.withDefaults(), m: &Module{Binary: bin}}
+	return decode(bin, options, false)
+}
+
+// decode is Decode; thorough reads every instruction by the walker, which comes to
+// the same, for tests.
+func decode(bin []byte, options Options, thorough bool) (m *Module, err error) {
+	var shallow [64]byte
+	d := &decoder{reader: reader{bin: bin, end: len(bin), section: "header"}, budgets: options.withDefaults(), m: &Module{Binary: bin}, nesting: shallow[:0], thorough: thorough}
 	defer func() {
 		if r := recover(); r != nil {
 			fault, ok := r.(*Error)
@@ -57,6 +66,7 @@ func place(id byte) int {
 
 func (d *decoder) sections() {
 	last := 0
+	d.m.Sections = make([]Section, 0, 12) // as many as most modules have
 	for d.pos < len(d.bin) {
 		at := d.pos
 		d.end = len(d.bin)
@@ -287,6 +297,9 @@ func (d *decoder) exports() {
 
 // unique finds names that are exported twice.
 func (d *decoder) unique() {
+	if len(d.m.Exports) < 2 {
+		return
+	}
 	order := make([]uint32, len(d.m.Exports))
 	for i := range order {
 		order[i] = uint32(i)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -348,7 +350,80 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no panic, bounded allocations, the same answer twice.
+// tight are budgets that small modules exceed.
+func tight() Options {
+	return Options{Reserved: true, Tables: 2, Locals: 9, Blocks: 12, Loops: 3, Depth: 5, Moves: 9, LoopLocals: 6, Targets: 3}
+}
+
+// decodeTwice decodes by the short way and by the walker alone, and wants the same.
+func decodeTwice(t *testing.T, name string, bin []byte, options Options) (*Module, error) {
+	t.Helper()
+	m, err := Decode(bin, options)
+	thorough, want := decode(bin, options, true)
+	if !reflect.DeepEqual(m, thorough) || !reflect.DeepEqual(err, want) {
+		t.Errorf("%s: %v, by the walker %v", name, err, want)
+	}
+	return m, err
+}
+
+// TestOrdinary: most instructions are checked by a short way, which must find what
+// the walker finds.
+func TestOrdinary(t *testing.T) {
+	modules := guests(t)
+	for _, f := range faults() {
+		modules[f.name] = []byte(f.binary)
+	}
+	for name, bin := range modules {
+		for _, options := range []Options{{Reserved: true, Tables: 2}, tight()} {
+			decodeTwice(t, name, bin, options)
+		}
+	}
+}
+
+// TestOrdinaryInstructions tries every instruction with numbers of every length,
+// before and behind others, cut and not.
+func TestOrdinaryInstructions(t *testing.T) {
+	var heads []string
+	for op := range 256 {
+		seconds := []byte{0, 1, 4, 0x40, 0x7f, 0x80, 0xff}
+		switch {
+		case op >= 0x45 && op <= 0xc4: // numeric
+			seconds = []byte{0, 0xff}
+		case op == OpMisc || op == OpVector:
+			for second := 0; second < 256; second += 1 + second/96*2 {
+				seconds = append(seconds, byte(second))
+			}
+		}
+		for _, second := range seconds {
+			heads = append(heads, string([]byte{byte(op), second}))
+		}
+	}
+	tails := []string{"", "\x00\x00", "\x01", "\x01\x00\x00", "\x01\x02\x00", "\x02", "\x05\x00", "\x00\x00\x02", "\xff\xff\xff\xff\x0f", "\xff\xff\xff\xff\x1f", "\x7f", "\x80\x00", "\xff\x7f", "\x80\x80\x80\x08", "\x80\x80\x80\x10", "\xff\xff\xff\x07",
+		"\xff\xff\xff\x70", "\x80\x80\x80\x80\x00", strings.Repeat("\xff", 8) + "\x7f", strings.Repeat("\xff", 8) + "\x01", strings.Repeat("\x00", 17)}
+	behind, taken := strings.Repeat("\x01", 2*window), 0
+	for _, head := range heads {
+		for _, tail := range tails {
+			code := head + tail
+			for _, c := range []string{code, "\x02\x40\x41\x00" + code + "\x0b" + behind, code + behind} {
+				if _, err := decodeTwice(t, fmt.Sprintf("%x", c), []byte(function(c)), tight()); err == nil {
+					taken++
+				}
+			}
+			alone := file(sec(1, "\x01\x60\x00\x00"), sec(3, "\x01\x00"), sec(10, "\x01"+sized("\x00"+code+"\x0b")), sec(0, "\x01x"+behind))
+			decodeTwice(t, fmt.Sprintf("%x, alone", code), []byte(alone), tight())
+		}
+	}
+	deep := strings.Repeat("\x02\x40", 300) + "\x41\x00\x0e\x02\x00\x7f\x2b" + strings.Repeat("\x0b", 300) + behind
+	decodeTwice(t, "deep", []byte(function(deep)), Options{})
+	decodeTwice(t, "deep", []byte(function(strings.Replace(deep, "\x41\x00", strings.Repeat("\x0b", 257)+"\x41\x00", 1))), Options{})                      // 44 are open
+	decodeTwice(t, "deep", []byte(function(strings.Repeat("\x02\x40", 200)+"\x41\x00\x0e\x01\x81\x01\x02"+strings.Repeat("\x0b", 200)+behind)), Options{}) // label 129
+	if taken < 3_000 {
+		t.Errorf("%d of the modules are good", taken)
+	}
+}
+
+// FuzzDecode: no panic, bounded allocations, the same answer twice and by the walker
+// alone.
 func FuzzDecode(f *testing.F) {
 	for _, c := range faults() {
 		f.Add([]byte(c.binary))
@@ -358,14 +433,20 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, bin []byte) {
 		kept := bytes.Clone(bin)
+		options := Options{Reserved: true, Tables: 10}
 		var m *Module
 		var err error
-		if n := allocated(func() { m, err = Decode(bin, Options{Reserved: true, Tables: 10}) }); n > uint64(16*len(bin)+1<<20) { // others allocate at the same time
+		n := allocated(func() { m, err = Decode(bin, options) })
+		for try := 0; try < 9 && n > uint64(16*len(bin)+64<<10); try++ { // others allocate at the same time
+			n = allocated(func() { m, err = Decode(bin, options) })
+		}
+		if n > uint64(16*len(bin)+64<<10) {
 			t.Errorf("%d bytes allocated for %d", n, len(bin))
 		}
-		if _, again := Decode(kept, Options{Reserved: true, Tables: 10}); (err == nil) != (again == nil) || err != nil && err.Error() != again.Error() {
-			t.Errorf("%v, and then %v", err, again)
+		if again, fault := decodeTwice(t, "fuzzed", kept, options); (again == nil) != (m == nil) || !reflect.DeepEqual(fault, err) {
+			t.Errorf("%v, and then %v", err, fault)
 		}
+		decodeTwice(t, "fuzzed", kept, tight())
 		var fault *Error
 		if err != nil && (!errors.As(err, &fault) || fault.Offset < 0 || fault.Offset > len(bin) || m != nil) {
 			t.Errorf("%v, %v", m, err)
@@ -374,26 +455,4 @@ func FuzzDecode(f *testing.F) {
 			t.Error("the input was changed")
 		}
 	})
-}
-
-// BenchmarkDecode is a module of the kind that Go makes: many small functions and
-// data segments.
-func BenchmarkDecode(b *testing.B) {
-	body := "\x02\x02\x7f\x01\x7e" + strings.Repeat("\x20\x00\x28\x02\x08\x41\x01\x6a\x21\x01\x02\x40\x20\x01\x0d\x00\x0b", 40) + "\x0b"
-	n, code, data := 2_000, binary.AppendUvarint(nil, 2_000), binary.AppendUvarint(nil, 20_000)
-	for range n {
-		code = append(code, sized(body)...)
-	}
-	for range 20_000 {
-		data = append(data, "\x00\x41\x00\x0b"+sized("data that lies in a segment")...)
-	}
-	functions := string(binary.AppendUvarint(nil, uint64(n))) + strings.Repeat("\x00", n)
-	bin := []byte(file(sec(1, "\x01\x60\x00\x00"), sec(3, functions), sec(5, "\x01\x00\x01"), sec(10, string(code)), sec(11, string(data))))
-	b.SetBytes(int64(len(bin)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Decode(bin, Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

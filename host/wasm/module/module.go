@@ -71,9 +71,33 @@ const (
 )
 
 func sectionName(id byte) string {
-	names := [...]string{"custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data", "data count"}
-	if int(id) < len(names) {
-		return names[id]
+	switch id { // no array of names, which would be made anew for each section
+	case SectionCustom:
+		return "custom"
+	case SectionType:
+		return "type"
+	case SectionImport:
+		return "import"
+	case SectionFunction:
+		return "function"
+	case SectionTable:
+		return "table"
+	case SectionMemory:
+		return "memory"
+	case SectionGlobal:
+		return "global"
+	case SectionExport:
+		return "export"
+	case SectionStart:
+		return "start"
+	case SectionElement:
+		return "element"
+	case SectionCode:
+		return "code"
+	case SectionData:
+		return "data"
+	case SectionDataCount:
+		return "data count"
 	}
 	return "unknown"
 }

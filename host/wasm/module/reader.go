@@ -14,6 +14,7 @@ type reader struct {
 	section string
 }
 
+//go:noinline
 func (r *reader) fail(at int, rule Rule, format string, args ...any) {
 	panic(&Error{Section: r.section, Offset: at, Rule: rule, Detail: fmt.Sprintf(format, args...)})
 }

@@ -248,17 +248,40 @@ func (w *Walker) vector() {
 		w.fail(w.Start, RuleOpcode, "instruction 0xfd %#x is not part of WebAssembly 2.0", sub)
 	}
 	w.Op = OpVector<<8 | Op(sub)
-	switch {
-	case sub <= 11, sub == 0x5c, sub == 0x5d: // loads and the store
+	switch vectorForm(byte(sub)) {
+	case vectorMemory:
 		w.memory(4)
-	case sub == opV128Const, sub == 13: // and i8x16.shuffle
+	case vectorNumber:
 		w.take(16, "a number")
-	case sub >= 0x15 && sub <= 0x22: // lanes
+	case vectorLane:
 		w.byte()
-	case sub >= 0x54 && sub <= 0x5b: // lanes of the memory
+	case vectorMemoryLane:
 		w.memory(4)
 		w.byte()
 	}
+}
+
+// What stands behind a vector instruction.
+const (
+	vectorPlain = iota
+	vectorMemory
+	vectorNumber
+	vectorLane
+	vectorMemoryLane
+)
+
+func vectorForm(sub byte) int {
+	switch {
+	case sub <= 11, sub == 0x5c, sub == 0x5d: // loads and the store
+		return vectorMemory
+	case sub == opV128Const, sub == 13: // and i8x16.shuffle
+		return vectorNumber
+	case sub >= 0x15 && sub <= 0x22: // lanes
+		return vectorLane
+	case sub >= 0x54 && sub <= 0x5b: // lanes of the memory
+		return vectorMemoryLane
+	}
+	return vectorPlain
 }
 
 // vectorOp tells whether there is such a vector instruction (section 5.4.9).
