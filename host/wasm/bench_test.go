@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -75,4 +76,32 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkInstance is what an instance keeps beside its linear memory, having been
+// asked for all that it exports.
+func BenchmarkInstance(b *testing.B) {
+	p := served(b, "puppet", Limits{})
+	const n = 50
+	var before, after runtime.MemStats
+	kept := 0.0
+	for range b.N {
+		instances := make([]*instance, n)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range instances {
+			var err error
+			if instances[i], err = p.instantiate(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept += float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/n - float64(instances[0].memory.Size())
+		for _, i := range instances {
+			i.destroy()
+		}
+	}
+	b.ReportMetric(kept/float64(b.N), "B/instance")
+	b.ReportMetric(0, "ns/op")
 }

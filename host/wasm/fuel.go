@@ -27,7 +27,7 @@ func prepare(m *Module, limits Limits) error {
 	if faults := contractFaults(decoded); len(faults) > 0 {
 		return &ModuleError{Name: m.Name, Faults: faults}
 	}
-	metered, err := meter.Rewrite(m.Binary, meter.Options{Pages: limits.pages()})
+	metered, err := meter.Rewrite(m.Binary, meter.Options{Pages: limits.pages(), Entries: doorNames()})
 	if err != nil {
 		return invalid(*m, err)
 	}

@@ -119,7 +119,7 @@ func (p *Plugin) InspectInstance(ctx context.Context) (InstanceInfo, error) {
 		return InstanceInfo{}, err
 	}
 	defer p.put(inst)
-	version, err := inst.setup(ctx, "ch_abi_version")
+	version, err := inst.setup(ctx, doorVersion)
 	if err != nil {
 		return InstanceInfo{}, err
 	}

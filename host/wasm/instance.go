@@ -20,8 +20,7 @@ type instance struct {
 	plugin   *Plugin
 	module   api.Module
 	memory   api.Memory
-	buffer   api.Function
-	funcs    [abi.PhaseIdle + 1]api.Function // by phase; nil where there is no such callback
+	handle   api.Function // of all that the module exports, see run
 	declared declaration
 	clock    clock
 	random   random
@@ -35,7 +34,7 @@ type instance struct {
 	regionSize uint32
 
 	current call
-	stack   [1]uint64 // the parameter and the result of what is called
+	stack   [2]uint64 // which function is called and its parameter; then its result
 	tank    tank
 	context callContext // of the call that is running
 }
@@ -89,6 +88,7 @@ func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 	}
 	i.module = module
 	i.memory = module.ExportedMemory(abi.MemoryExport)
+	i.handle = module.ExportedFunction(meter.CallExport)
 	i.tank.global = module.ExportedGlobal(meter.FuelExport).(api.MutableGlobal)
 	i.healthy = true
 	if err := i.start(ctx); err != nil {
@@ -99,10 +99,10 @@ func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 }
 
 func (i *instance) start(ctx context.Context) error {
-	if _, err := i.setup(ctx, "_initialize"); err != nil {
+	if _, err := i.setup(ctx, doorInitialize); err != nil {
 		return err
 	}
-	version, err := i.setup(ctx, "ch_abi_version")
+	version, err := i.setup(ctx, doorVersion)
 	if err != nil {
 		return err
 	}
@@ -112,8 +112,7 @@ func (i *instance) start(ctx context.Context) error {
 	if err := i.findCallbacks(ctx); err != nil {
 		return err
 	}
-	if init := i.module.ExportedFunction("ch_init"); init != nil {
-		i.funcs[abi.PhaseInit] = init
+	if i.plugin.doors.has(door(abi.PhaseInit)) {
 		status, err := i.enter(ctx, abi.PhaseInit, nil)
 		if err != nil {
 			return err
@@ -122,7 +121,6 @@ func (i *instance) start(ctx context.Context) error {
 			return fmt.Errorf("ch_init returned %s: the plugin refuses to start, see its log", status)
 		}
 	}
-	i.buffer = i.module.ExportedFunction("ch_buffer")
 	ok, err := i.grow(ctx, abi.MinBuffer-abi.EventAlign) // asks for MinBuffer exactly
 	if err == nil && !ok {
 		err = fmt.Errorf("ch_buffer(%d) returned 0: the host needs at least as much", abi.MinBuffer)
@@ -131,13 +129,12 @@ func (i *instance) start(ctx context.Context) error {
 }
 
 // setup calls a function that takes nothing, if it is there.
-func (i *instance) setup(ctx context.Context, name string) (uint32, error) {
-	f := i.module.ExportedFunction(name)
-	if f == nil {
+func (i *instance) setup(ctx context.Context, e door) (uint32, error) {
+	if !i.plugin.doors.has(e) {
 		return 0, nil
 	}
-	if err := i.run(ctx, abi.PhaseSetup, nil, f); err != nil {
-		return 0, fmt.Errorf("%s: %w", name, err)
+	if err := i.run(ctx, abi.PhaseSetup, nil, e, 0); err != nil {
+		return 0, fmt.Errorf("%s: %w", doorNames()[e], err)
 	}
 	return api.DecodeU32(i.stack[0]), nil
 }
@@ -145,19 +142,15 @@ func (i *instance) setup(ctx context.Context, name string) (uint32, error) {
 func (i *instance) findCallbacks(ctx context.Context) error {
 	exported := abi.Callback(0)
 	for _, f := range abi.Exports() {
-		if f.Callback == 0 {
-			continue
-		}
-		if fn := i.module.ExportedFunction(f.Name); fn != nil {
+		if f.Callback != 0 && i.plugin.doors.has(door(f.Phase)) {
 			exported |= f.Callback
-			i.funcs[f.Phase] = fn
 		}
 	}
 	i.declared.callbacks = exported
-	if i.module.ExportedFunction("ch_callbacks") == nil {
+	if !i.plugin.doors.has(doorCallbacks) {
 		return nil
 	}
-	bits, err := i.setup(ctx, "ch_callbacks")
+	bits, err := i.setup(ctx, doorCallbacks)
 	if err != nil {
 		return err
 	}
@@ -182,8 +175,7 @@ func (i *instance) findCallbacks(ctx context.Context) error {
 // guest has none; then the old region stays.
 func (i *instance) grow(ctx context.Context, need int) (bool, error) {
 	size := need + abi.EventAlign // room to round the address up
-	i.stack[0] = api.EncodeU32(uint32(size))
-	if err := i.run(ctx, abi.PhaseSetup, nil, i.buffer); err != nil {
+	if err := i.run(ctx, abi.PhaseSetup, nil, doorBuffer, uint32(size)); err != nil {
 		return false, err
 	}
 	addr := api.DecodeU32(i.stack[0])
@@ -255,8 +247,10 @@ func refuses(phase abi.Phase, status abi.Status) bool {
 
 // enter calls the function of a phase and checks its status.
 func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event) (abi.Status, error) {
-	i.stack[0] = api.EncodeU32(i.region)
-	if err := i.run(ctx, phase, ev, i.funcs[phase]); err != nil {
+	if !i.plugin.doors.has(door(phase)) {
+		panic(fmt.Sprintf("BUG: %s is called, which the plugin %s does not have", phase, i.plugin.name))
+	}
+	if err := i.run(ctx, phase, ev, door(phase), i.region); err != nil {
 		return 0, err
 	}
 	status := abi.Status(api.DecodeI32(i.stack[0]))
@@ -276,10 +270,11 @@ func (i *instance) enter(ctx context.Context, phase abi.Phase, ev *channel.Event
 	return status, nil
 }
 
-// run enters the guest, with a clock and a randomness that begin anew; i.stack holds
-// the parameter, and then the result. After an error the instance must not be used
-// again.
-func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, f api.Function) error {
+// run enters the guest, with a clock and a randomness that begin anew. Its result, if
+// it has one, is in i.stack then. After an error the instance must not be used again.
+// All functions are called by one handle, since the engine keeps a stack of 10 KB for
+// each that it was asked for.
+func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, e door, argument uint32) error {
 	i.current = call{phase: phase, rule: &i.plugin.rules[phase], ev: ev}
 	if ev != nil {
 		i.current.effects = ev.Room()
@@ -294,7 +289,8 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	}
 	i.tank.fill(i.budget(phase))
 	i.context = callContext{Context: ctx, inst: i}
-	err := f.CallWithStack(&i.context, i.stack[:])
+	i.stack = [2]uint64{api.EncodeU32(uint32(e)), api.EncodeU32(argument)}
+	err := i.handle.CallWithStack(&i.context, i.stack[:])
 	i.context.Context = nil
 	i.stdout.flush()
 	if err == nil && i.tank.left() < 0 { // what was used since the last question

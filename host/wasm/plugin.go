@@ -26,6 +26,7 @@ type Plugin struct {
 	rotate   bool
 	log      *guestLog
 	rules    *rules
+	doors    doors
 	declared declaration // what the trial instance said of itself
 	traits   channel.Traits
 
@@ -70,6 +71,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		limits:   limits,
 		rotate:   m.Rotate,
 		rules:    phaseRules(),
+		doors:    doorsOf(c.module),
 		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
 		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),

@@ -100,9 +100,6 @@ func appendName(out []byte, name string) []byte {
 
 // bodies writes the contents of the code section.
 func (r *rewriter) bodies() []byte {
-	if len(r.m.Bodies) == 0 {
-		return nil
-	}
 	total := 0
 	for _, b := range r.m.Bodies {
 		total += int(b.All.End - b.All.Start)
@@ -112,8 +109,12 @@ func (r *rewriter) bodies() []byte {
 		r.scratch = r.rewrite(r.scratch[:0], i)
 		code = append(appendU32(code, uint32(len(r.scratch))), r.scratch...)
 	}
+	r.dispatcher()
 	for _, h := range r.added {
 		code = append(appendU32(code, uint32(len(h.body))), h.body...)
+	}
+	if len(code) == 0 {
+		return nil
 	}
 	out := appendU32(make([]byte, 0, len(code)+5), uint32(len(r.m.Bodies)+len(r.added)))
 	return append(out, code...)
@@ -187,7 +188,11 @@ func (r *rewriter) expression(out []byte, init module.Span) []byte {
 }
 
 func (r *rewriter) exports() []byte {
-	out := appendU32(nil, uint32(len(r.m.Exports))+2)
+	count := uint32(len(r.m.Exports)) + 2
+	if r.dispatching {
+		count++
+	}
+	out := appendU32(nil, count)
 	for _, e := range r.m.Exports {
 		index := e.Index
 		if e.Kind == module.KindFunction {
@@ -195,6 +200,10 @@ func (r *rewriter) exports() []byte {
 		}
 		out = appendName(out, r.m.Text(e.Name))
 		out = appendU32(append(out, byte(e.Kind)), index)
+	}
+	if r.dispatching {
+		index := uint32(r.m.FunctionCount() + len(r.added)) // the last
+		out = appendU32(append(appendName(out, CallExport), byte(module.KindFunction)), index)
 	}
 	out = appendU32(append(appendName(out, FuelExport), byte(module.KindGlobal)), r.fuel())
 	return appendU32(append(appendName(out, StackExport), byte(module.KindGlobal)), r.stack())

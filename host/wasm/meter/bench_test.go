@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 
 	"github.com/chhost/chhost/host/wasm/meter"
 )
@@ -57,6 +58,35 @@ func BenchmarkOverhead(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkDispatch is what the way by CallExport adds to a call, of 16 functions the
+// last.
+func BenchmarkDispatch(b *testing.B) {
+	names := make([]string, 16)
+	names[15] = "trivial"
+	g := start(b, wazero.NewRuntimeConfigCompiler(), rewrite(b, fixture(b, "bench"), meter.Options{Entries: names}), math.MaxInt64)
+	fuel, direct, dispatched := fuelOf(g), g.ExportedFunction("trivial"), g.ExportedFunction(meter.CallExport)
+	var stack [2]uint64
+	call := func(f api.Function) float64 {
+		const n = 1000
+		begin := time.Now()
+		for range n {
+			fuel.Set(slice)
+			stack = [2]uint64{15, 0}
+			if err := f.CallWithStack(context.Background(), stack[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return float64(time.Since(begin).Nanoseconds()) / n
+	}
+	least := [2]float64{math.MaxFloat64, math.MaxFloat64}
+	for b.Loop() {
+		least[0], least[1] = min(least[0], call(direct)), min(least[1], call(dispatched))
+	}
+	b.ReportMetric(least[0], "direct-ns")
+	b.ReportMetric(least[1], "dispatched-ns")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkRewrite is the whole way of a module's bytes.

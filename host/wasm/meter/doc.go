@@ -46,7 +46,9 @@
 //
 // # The rest
 //
-// The maxima of Options are written into memories and tables. The injected import
+// One more function, exported as [CallExport], stands for all of Options.Entries, so
+// that the host needs one handle for an instance. The maxima of Options are written
+// into memories and tables. The injected import
 // stands behind the module's own imports, so that functions which the module
 // defines have indices higher by one: code, elements, exports, the start function
 // and the names of functions, of which the first 256 bytes are kept, follow; the
@@ -61,7 +63,4 @@
 // Whatever package module refuses; a memory or table whose minimum is above the
 // maximum of Options; and, unless Options.Linked, imported memories, tables and
 // globals, whose bounds others would have to keep.
-//
-// An exported function that takes the place of all others, so that the host would
-// need one handle for an instance, is not added yet.
 package meter

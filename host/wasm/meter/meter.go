@@ -15,6 +15,11 @@ const (
 	// FuelExport and StackExport are mutable globals, an i64 and an i32.
 	FuelExport  = module.ReservedPrefix + "_fuel"
 	StackExport = module.ReservedPrefix + "_stack"
+	// CallExport is a function (which i32, argument i32) -> i32 that calls one of
+	// Options.Entries by its number. An engine keeps a stack for each function that
+	// it was asked for, and so one for an instance. It returns 0 for a function that
+	// returns nothing, and traps if which is none of those that the module has.
+	CallExport = module.ReservedPrefix + "_call"
 )
 
 // The reasons for which a module calls the refill function.
@@ -38,6 +43,10 @@ type Options struct {
 	// Linked lets memories, tables and globals be imported: for modules that were
 	// made for each other. Who defines them bounds them.
 	Linked bool
+	// Entries are the names of exported functions that CallExport calls; it is left
+	// out if there are none. One that the module does not export, or that takes or
+	// returns something else than one i32 or nothing, keeps its number.
+	Entries []string
 }
 
 func (o Options) withDefaults() Options {
@@ -79,14 +88,15 @@ type rewriter struct {
 	charges   []charge   // of all functions, in the order of their code
 	callees   []uint32   // of all functions: defined functions that are called directly
 
-	added   []addition // functions that are added
-	known   map[operation]uint32
-	types   []byte            // types that are added, encoded
-	typeSum uint32            // how many there are, with the module's own
-	typeOf  map[string]uint32 // by their encoding
-	frames  []frame
-	labels  []label
-	scratch []byte
+	added       []addition // functions that are added
+	dispatching bool       // the last of them is that of CallExport
+	known       map[operation]uint32
+	types       []byte            // types that are added, encoded
+	typeSum     uint32            // how many there are, with the module's own
+	typeOf      map[string]uint32 // by their encoding
+	frames      []frame
+	labels      []label
+	scratch     []byte
 }
 
 // function is what is known of a defined function.
