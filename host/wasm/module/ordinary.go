@@ -17,8 +17,9 @@ const window = 18
 // instruction; this takes 3.
 func (d *decoder) ordinary(w *Walker, locals uint32) {
 	bin, pos, end, last := d.bin, w.pos, w.end, len(d.bin)-window
-	open := d.nesting
+	open, e := d.nesting, d.effort // here, where they need not go through memory
 	functions, globals, memory := uint32(d.m.FunctionCount()), uint32(d.m.GlobalCount()), d.m.MemoryCount() > 0
+	most := int64(d.budgets.Moves)
 walk:
 	for pos < end && pos <= last {
 		in := (*[window]byte)(bin[pos:])
@@ -75,7 +76,10 @@ walk:
 					open, n = open[:k], 1
 				}
 			case OpBlock, OpLoop, OpIf:
-				if t := ValueType(in[1]); (t == emptyBlock || t.known()) && pos+2 <= end && d.opens(op, len(open), locals) {
+				if t := ValueType(in[1]); (t == emptyBlock || t.known()) && pos+2 <= end && d.opens(e, op, len(open), locals) {
+					if e.blocks++; op == OpLoop {
+						e.loops++
+					}
 					kind := byte(openBlock)
 					if op == OpIf {
 						kind = openIf
@@ -83,17 +87,28 @@ walk:
 					open, n = append(open, kind), 2
 				}
 			case OpBr, OpBrIf:
-				if i, size := short(in, 1); size > 0 && int(i) < len(open) && pos+1+size <= end && d.branch(1) {
+				if i, size := short(in, 1); size > 0 && int(i) < len(open) && pos+1+size <= end && e.blocks < int64(d.budgets.Blocks) {
+					e.blocks++
 					n = 1 + size
 				}
 			case OpBrTable:
-				n = d.labels(pos, end, len(open))
+				if size, labels := d.labels(pos, end, len(open)); e.blocks+labels <= int64(d.budgets.Blocks) {
+					e.blocks += labels
+					n = size
+				}
 			case OpCall:
-				if i, size := short(in, 1); size > 0 && i < functions && pos+1+size <= end && d.call(d.m.TypeOf(i)) {
-					n = 1 + size
+				if i, size := short(in, 1); size > 0 && i < functions && pos+1+size <= end {
+					if moves := e.moves + values(d.m.TypeOf(i)); moves <= most {
+						e.moves, n = moves, 1+size
+					}
 				}
 			case OpCallIndirect:
-				n = d.indirect(in, end-pos)
+				size, t := d.indirect(in)
+				if size > 0 && size <= end-pos {
+					if moves := e.moves + values(t); moves <= most {
+						e.moves, n = moves, size
+					}
+				}
 			case OpMisc:
 				n = ordinaryMisc(in, memory)
 			case OpVector:
@@ -109,75 +124,49 @@ walk:
 		}
 		pos = next
 	}
-	w.pos, d.nesting = pos, open
+	w.pos, d.nesting, d.effort = pos, open, e
 }
 
-// opens counts a block if it is within the budgets.
-func (d *decoder) opens(op byte, depth int, locals uint32) bool {
-	e, most := &d.effort, &d.budgets
-	if e.blocks >= int64(most.Blocks) || depth >= most.Depth {
+// opens tells whether one more block is within the budgets.
+func (d *decoder) opens(e effort, op byte, depth int, locals uint32) bool {
+	most := &d.budgets
+	if op == OpLoop && (e.loops >= int64(most.Loops) || (e.loops+1)*int64(locals) > int64(most.LoopLocals)) {
 		return false
 	}
-	if op == OpLoop {
-		if e.loops >= int64(most.Loops) || (e.loops+1)*int64(locals) > int64(most.LoopLocals) {
-			return false
-		}
-		e.loops++
-	}
-	e.blocks++
-	return true
+	return e.blocks < int64(most.Blocks) && depth < most.Depth
 }
 
-// branch counts labels if they are within the budget.
-func (d *decoder) branch(n int64) bool {
-	if d.effort.blocks+n > int64(d.budgets.Blocks) {
-		return false
-	}
-	d.effort.blocks += n
-	return true
-}
+// values is how many moves a call counts.
+func values(t *FuncType) int64 { return 1 + int64(t.Params.Len()) + int64(t.Results.Len()) }
 
-// call counts a call if it is within the budget.
-func (d *decoder) call(t *FuncType) bool {
-	moves := d.effort.moves + 1 + int64(t.Params.Len()) + int64(t.Results.Len())
-	if moves > int64(d.budgets.Moves) {
-		return false
-	}
-	d.effort.moves = moves
-	return true
-}
-
-// indirect is a call_indirect in what is left of a body; the length is 0 if it is not
-// ordinary.
-func (d *decoder) indirect(in *[window]byte, left int) int {
+// indirect is the length of a call_indirect, and its type; 0 if it is not ordinary.
+func (d *decoder) indirect(in *[window]byte) (int, *FuncType) {
 	i, n := short(in, 1)
 	if n == 0 || int(i) >= len(d.m.Types) {
-		return 0
+		return 0, nil
 	}
 	table, size := short(in, 1+n)
-	if n += 1 + size; size == 0 || int(table) >= d.m.TableCount() || n > left || !d.call(&d.m.Types[i]) {
-		return 0
+	if size == 0 || int(table) >= d.m.TableCount() {
+		return 0, nil
 	}
-	return n
+	return 1 + n + size, &d.m.Types[i]
 }
 
-// labels is a br_table, whose labels have a byte each.
-func (d *decoder) labels(pos, end, depth int) int {
+// labels is the length of a br_table whose labels have a byte each, and how many
+// they are; 0 if it is not ordinary.
+func (d *decoder) labels(pos, end, depth int) (length int, count int64) {
 	n, size := short((*[window]byte)(d.bin[pos:]), 1)
 	start := pos + 1 + size
 	if size == 0 || int64(start)+int64(n)+1 > int64(end) || int(n) >= d.budgets.Targets {
-		return 0
+		return 0, 0
 	}
 	most := byte(min(depth, 0x80))
 	for _, l := range d.bin[start : start+int(n)+1] {
 		if l >= most {
-			return 0
+			return 0, 0
 		}
 	}
-	if !d.branch(int64(n) + 1) {
-		return 0
-	}
-	return 2 + size + int(n)
+	return 2 + size + int(n), int64(n) + 1
 }
 
 // ordinaryMisc is an instruction of the first prefix: a conversion or a bulk
