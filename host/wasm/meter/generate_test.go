@@ -29,7 +29,9 @@ func generate(rng *rand.Rand) []byte {
 	}
 	out := []byte("\x00asm\x01\x00\x00\x00\x01\x06\x01\x60\x01\x7f\x01\x7f\x03\x05\x04\x00\x00\x00\x00\x04\x04\x01\x70\x00\x04\x05\x03\x01\x00\x03")
 	out = append(out, "\x06\x0c\x02\x7f\x01\x41\xe4\x00\x0b\x7f\x01\x41\x00\x0b\x07\x11\x02\x04main\x00\x00\x06memory\x02\x00\x09\x0a\x01\x00\x41\x00\x0b\x04\x00\x01\x02\x03"...)
-	return append(binary.AppendUvarint(append(out, 10), uint64(len(bodies))), bodies...)
+	out = append(out, 12, 1, 1) // the number of data segments
+	out = append(binary.AppendUvarint(append(out, 10), uint64(len(bodies))), bodies...)
+	return append(out, "\x0b\x13\x01\x01\x10a data segment ."...)
 }
 
 func (g *generator) op(ops ...byte) { g.code = append(g.code, ops...) }
@@ -85,7 +87,7 @@ func (g *generator) label() byte {
 }
 
 func (g *generator) statement(depth int) {
-	kind := g.rng.IntN(17)
+	kind := g.rng.IntN(26)
 	if depth > 6 && kind < 4 || len(g.open) == 1 && kind >= 4 && kind < 7 {
 		kind = 7
 	}
@@ -139,7 +141,41 @@ func (g *generator) statement(depth int) {
 		g.number()
 		g.op(0x36, 0, 0) // a store, that may trap
 	default:
+		g.rarer(kind)
+	}
+}
+
+// rarer writes what has a cost, a type or a bulk operation of its own. No result of
+// floats depends on which NaN an engine makes.
+func (g *generator) rarer(kind int) {
+	g.number()
+	switch kind {
+	case 17: // i32.div_u, i32.rem_s: may trap
 		g.number()
+		g.op(byte(0x6e+g.rng.IntN(2)), 0x24, 1)
+	case 18: // i32x4.splat, add or mul, extract_lane
+		g.op(0xfd, 0x11)
+		g.number()
+		g.op(0xfd, 0x11, 0xfd, []byte{0xae, 0xb5}[g.rng.IntN(2)], 1, 0xfd, 0x1b, byte(g.rng.IntN(4)), 0x24, 1)
+	case 19: // f64: convert, sqrt, nearest, trunc_sat
+		g.op(0xb8, 0x9f, 0x9e, 0xfc, 3, 0x24, 1)
+	case 20: // i64: extend, mul, popcnt, wrap
+		g.op(0xad)
+		g.number()
+		g.op(0xad, 0x7e, 0x7b, 0xa7, 0x24, 1)
+	case 21: // table.set
+		g.op(0x41, 3, 0x71, 0xd2, byte(g.rng.IntN(generated)), 0x26, 0)
+	case 22: // table.grow
+		g.op(0x1a, 0xd2, 0, 0x41, byte(g.rng.IntN(3)), 0xfc, 15, 0, 0x24, 1)
+	case 23: // memory.init, may trap
+		g.number()
+		g.op(0x41, 7, 0x71, 0x41, byte(g.rng.IntN(12)), 0xfc, 8, 0, 0)
+	case 24: // select, table.get, ref.is_null
+		g.number()
+		g.op(0x41, 3, 0x71, 0x25, 0, 0xd1, 0x23, 0, 0x1b, 0x24, 1)
+	case 25: // v128.load, all_true; may trap
+		g.op(0xfd, 0, 4, 0, 0xfd, 0xa3, 1, 0x24, 1)
+	default:
 		g.op(0x23, 1, 0x6a, 0x24, 1)
 	}
 }

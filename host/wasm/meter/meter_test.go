@@ -312,7 +312,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Fuzz(func(t *testing.T, bin []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		metered, err := meter.Rewrite(bin, meter.Options{})
+		metered, err := meter.Rewrite(bin, meter.Options{Entries: []string{"main", "run"}})
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(128*len(bin)+1<<20) {
 			t.Errorf("%d bytes allocated for %d", n, len(bin))
@@ -323,6 +323,9 @@ func FuzzRewrite(f *testing.F) {
 				t.Errorf("%v", err)
 			}
 			return
+		}
+		if err := unmetered(metered, len(readOutput(bin).bodies)); err != nil {
+			t.Error(err)
 		}
 		// The decoder lets through only what the engine can be given.
 		r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter().WithMemoryLimitPages(1<<10))
@@ -341,42 +344,74 @@ func FuzzRewrite(f *testing.F) {
 // TestGenerated runs random programs: metered, compiled and interpreted, they do
 // what they do plain, and use as much fuel as counted one by one.
 func TestGenerated(t *testing.T) {
-	n := 400
+	n := 2_000
 	if testing.Short() || raced {
 		n = 60
 	}
-	for seed := range n {
-		bin := generate(rand.New(rand.NewPCG(uint64(seed), 7)))
-		naive, err := meter.Naive(bin, meter.Options{})
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		metered := rewrite(t, bin, meter.Options{Module: module.Options{Tables: 2}})
-		plain := start(t, wazero.NewRuntimeConfigInterpreter(), bin, 0)
-		others := map[string]*guest{
-			"compiled":    start(t, wazero.NewRuntimeConfigCompiler(), metered, 1<<40),
-			"interpreted": start(t, wazero.NewRuntimeConfigInterpreter(), metered, 1<<40),
-			"one by one":  start(t, wazero.NewRuntimeConfigInterpreter(), naive, 1<<40),
-		}
-		want, errPlain := plain.call("main", uint64(seed))
-		memory, _ := plain.Memory().Read(0, plain.Memory().Size())
-		used := others["interpreted"]
-		if _, err := used.call("main", uint64(seed)); trap(err) != trap(errPlain) {
-			t.Fatalf("seed %d: %v, plain %v", seed, err, errPlain)
-		}
-		for name, g := range others {
-			if name != "interpreted" {
-				got, err := g.call("main", uint64(seed))
-				if trap(err) != trap(errPlain) || !slices.Equal(got, want) {
-					t.Fatalf("seed %d, %s: %v, %v; plain %v, %v", seed, name, got, err, want, errPlain)
+	runBatches(t, 0, n)
+}
+
+// TestProofGenerated runs many more.
+func TestProofGenerated(t *testing.T) {
+	if os.Getenv("CHHOST_PROOF") == "" {
+		t.Skip("the full form: make proof")
+	}
+	const n = 50_000
+	runBatches(t, 10_000, n)
+}
+
+// runBatches runs n programs, the engines of a few hundred at a time.
+func runBatches(t *testing.T, first, n int) {
+	const batch = 500
+	returned := 0
+	for begin := first; begin < first+n; begin += batch {
+		t.Run(fmt.Sprint("from ", begin), func(t *testing.T) {
+			for seed := begin; seed < min(begin+batch, first+n); seed++ {
+				if runGenerated(t, seed) {
+					returned++
 				}
 			}
-			if m, _ := g.Memory().Read(0, g.Memory().Size()); !bytes.Equal(m, memory) {
-				t.Fatalf("seed %d, %s: the memory is another", seed, name)
-			}
-			if g.used() != used.used() && (errPlain == nil || name != "one by one") {
-				t.Fatalf("seed %d, %s: %d fuel, interpreted %d; %v", seed, name, g.used(), used.used(), errPlain)
+		})
+	}
+	if returned < n/3 {
+		t.Errorf("of %d programs %d return, and the others trap", n, returned)
+	}
+	t.Logf("%d generated modules in three ways beside the plain one; %d return, the others trap", n, returned)
+}
+
+// runGenerated tells whether the program returned.
+func runGenerated(t *testing.T, seed int) bool {
+	bin := generate(rand.New(rand.NewPCG(uint64(seed), 7)))
+	naive, err := meter.Naive(bin, meter.Options{})
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	metered := rewrite(t, bin, meter.Options{Module: module.Options{Tables: 2}})
+	plain := start(t, wazero.NewRuntimeConfigInterpreter(), bin, 0)
+	others := map[string]*guest{
+		"compiled":    start(t, wazero.NewRuntimeConfigCompiler(), metered, 1<<40),
+		"interpreted": start(t, wazero.NewRuntimeConfigInterpreter(), metered, 1<<40),
+		"one by one":  start(t, wazero.NewRuntimeConfigInterpreter(), naive, 1<<40),
+	}
+	want, errPlain := plain.call("main", uint64(seed))
+	memory, _ := plain.Memory().Read(0, plain.Memory().Size())
+	used := others["interpreted"]
+	if _, err := used.call("main", uint64(seed)); trap(err) != trap(errPlain) {
+		t.Fatalf("seed %d: %v, plain %v", seed, err, errPlain)
+	}
+	for name, g := range others {
+		if name != "interpreted" {
+			got, err := g.call("main", uint64(seed))
+			if trap(err) != trap(errPlain) || !slices.Equal(got, want) {
+				t.Fatalf("seed %d, %s: %v, %v; plain %v, %v", seed, name, got, err, want, errPlain)
 			}
 		}
+		if m, _ := g.Memory().Read(0, g.Memory().Size()); !bytes.Equal(m, memory) {
+			t.Fatalf("seed %d, %s: the memory is another", seed, name)
+		}
+		if g.used() != used.used() && (errPlain == nil || name != "one by one") {
+			t.Fatalf("seed %d, %s: %d fuel, interpreted %d; %v", seed, name, g.used(), used.used(), errPlain)
+		}
 	}
+	return errPlain == nil
 }
