@@ -247,8 +247,44 @@ func (w *world) add(bin []byte, c *command, registered string) error {
 	return nil
 }
 
+// tally is what of the specification's tests was run, and what was left out.
+type tally map[string]int
+
+// declared reads testdata/specification.txt.
+func declared(t *testing.T) tally {
+	text, err := os.ReadFile("testdata/specification.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tally{}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key, rest, _ := strings.Cut(line, ": ")
+		number, reason, _ := strings.Cut(rest, " ")
+		if want[key], err = strconv.Atoi(number); err != nil || strings.Contains(key, "left out") && reason == "" {
+			t.Fatalf("specification.txt: %q: want a number, and a reason if it is left out", line)
+		}
+	}
+	return want
+}
+
+// count counts a command.
+func (n tally) count(version string, c *command) {
+	kind := map[string]string{
+		"module": "modules", "register": "modules linked by name", "action": "actions", "assert_return": "results", "assert_trap": "traps",
+		"assert_exhaustion": "recursions that end", "assert_malformed": "malformed modules", "assert_invalid": "invalid modules",
+		"assert_unlinkable": "modules that do not link", "assert_uninstantiable": "modules that do not start",
+	}[c.Type]
+	if c.ModuleType == "text" {
+		kind = "left out, " + kind + " in the text format"
+	}
+	n[version+" "+kind]++
+}
+
 func TestSpecification(t *testing.T) {
-	modules := 0
+	ran, want := tally{}, declared(t)
 	dirs := specDirs(t)
 	if raced {
 		dirs = dirs[1:] // which repeats most of the first
@@ -264,14 +300,26 @@ func TestSpecification(t *testing.T) {
 		}
 		for _, file := range files {
 			name := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
-			t.Run(name, func(t *testing.T) { modules += runScript(t, file, features) })
+			t.Run(name, func(t *testing.T) { runScript(t, file, features, ran) })
 		}
 	}
-	t.Logf("%d modules", modules)
+	for key := range want {
+		if raced && strings.HasPrefix(key, "v1") {
+			continue
+		}
+		if _, ok := ran[key]; !ok {
+			ran[key] = 0
+		}
+	}
+	for key, n := range ran {
+		if n != want[key] {
+			t.Errorf("%s: %d, and specification.txt says %d: what is left out may only become less, what is run only more", key, n, want[key])
+		}
+	}
 }
 
-// runScript returns how many modules there were.
-func runScript(t *testing.T, file string, features api.CoreFeatures) int {
+// runScript runs a script and counts its commands.
+func runScript(t *testing.T, file string, features api.CoreFeatures, ran tally) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -297,19 +345,16 @@ func runScript(t *testing.T, file string, features api.CoreFeatures) int {
 			t.Fatal(err)
 		}
 	}
-	modules := 0
+	version := filepath.Base(filepath.Dir(filepath.Dir(file)))
 	for i := range s.Commands {
 		c := &s.Commands[i]
-		if c.Filename != "" && c.ModuleType != "text" {
-			modules++
-		}
+		ran.count(version, c)
 		registered := ""
 		if i+1 < len(s.Commands) && s.Commands[i+1].Type == "register" {
 			registered = s.Commands[i+1].As
 		}
 		runCommand(t, worlds, c, filepath.Dir(file), registered)
 	}
-	return modules
 }
 
 func runCommand(t *testing.T, worlds []*world, c *command, dir, registered string) {
