@@ -92,6 +92,13 @@ type Options struct {
 	// ref of its join, if that had no join_ref, since Phoenix clients of that age
 	// compare it.
 	WithoutJoinRefs bool
+	// Peer is where the client connects from.
+	Peer Peer
+	// Failed is called when a handler failed, in the client's channel or, at a
+	// broadcast of the client's, in another's. It tells whether that happened too
+	// often: then a channel of the client that others fail because of fails too. It is
+	// called from several goroutines at once, and must not block. Default: never.
+	Failed func() (tooOften bool)
 	// Retired is called when the channel has come to its end: nothing is joined
 	// and nothing waits. It must not block.
 	Retired func(*Channel)
@@ -192,12 +199,11 @@ func (c *Channel) unlock() {
 // Deliver takes a broadcast: one that the handler intercepts goes into the
 // mailbox, any other goes straight to the client.
 func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
-	d := delivery{b: b, self: from == pubsub.Subscriber(c)}
 	c.mu.Lock()
 	switch c.state {
 	case stateJoining:
 		if len(c.held) < MailboxBroadcasts {
-			c.held = append(c.held, d)
+			c.held = append(c.held, deliveryOf(b, from))
 		} else {
 			c.failLater(errOverflow)
 		}
@@ -208,7 +214,7 @@ func (c *Channel) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 			c.send(b)
 			return
 		}
-		c.intercept(itemOut, d)
+		c.intercept(itemOut, deliveryOf(b, from))
 	}
 	c.unlock()
 }

@@ -47,5 +47,6 @@ func (c *Channel) eventOf(m *membership) Event {
 		SocketAssigns: c.opts.SocketAssigns,
 		Now:           c.env.now(),
 		Channel:       m.id,
+		Peer:          c.opts.Peer,
 	}
 }

@@ -41,6 +41,7 @@ type Env struct {
 
 	ids     atomic.Uint64
 	dropped atomic.Uint64 // broadcasts that went too far, see MaxHops
+	missed  atomic.Uint64 // see Missed
 	turns   *crew.Crew[*Channel]
 	ctx     context.Context
 	abort   context.CancelFunc
@@ -90,6 +91,10 @@ func (e *Env) Busy() bool { return e.turns.Busy() }
 // Dropped is the number of broadcasts that were not sent because too many others
 // had caused them, see [MaxHops].
 func (e *Env) Dropped() uint64 { return e.dropped.Load() }
+
+// Missed is the number of broadcasts that a channel's handler was not told of, since
+// it was not being served.
+func (e *Env) Missed() uint64 { return e.missed.Load() }
 
 // Connect asks the handler that route finds about a new socket. One that does not
 // name [CallbackConnect], perhaps since it was replaced just now, lets everybody

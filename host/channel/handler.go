@@ -167,6 +167,10 @@ type Event struct {
 	// Seed is what the randomness of the call follows from, where the handler
 	// takes it from the host; 0 lets the host choose another for each call.
 	Seed uint64
+	// Peer is where the client connects from because of which the handler is called:
+	// in HandleOut, and in HandleInfo of a broadcast, the one that caused the
+	// broadcast. Plugins are not told.
+	Peer Peer
 	// WantsReply tells whether the client waits for an answer.
 	WantsReply bool
 	// Self tells, in HandleOut, that this channel sent the broadcast.
@@ -251,8 +255,11 @@ type Reply struct {
 // entered, or the event was too large for it. The client gets an error reply
 // with the reason; the channel lives on. Where nobody can be answered (a
 // broadcast to be intercepted) the channel fails, so that the client joins
-// again and can catch up; a broadcast that is too large for the handler is
-// dropped and logged instead, or one client could fail the channels of all.
+// again and can catch up. Two refusals cost the broadcast instead, which is
+// dropped, counted and logged: it is too large for the handler, or one client
+// could fail the channels of all; and RetryAfter is set, since a handler that will
+// be back would not take the client's join before either. A timer is then due
+// again after that time.
 type Refusal struct {
 	Reason phx.Reason
 	// RetryAfter is told to the client if it is not zero.

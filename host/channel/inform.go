@@ -2,6 +2,7 @@ package channel
 
 import (
 	"errors"
+	"time"
 
 	"github.com/chhost/chhost/host/phx"
 )
@@ -14,8 +15,9 @@ func (c *Channel) out(d delivery) {
 	ev := c.event(m)
 	ev.Event = d.b.Event()
 	ev.Payload = d.b.Payload()
-	ev.Self = d.self
-	res, ok := c.inform(CallbackHandleOut, ev)
+	ev.Self = d.from == c
+	ev.Peer = d.peer()
+	res, ok, _ := c.inform(CallbackHandleOut, ev, d.from)
 	if !ok {
 		return
 	}
@@ -35,7 +37,8 @@ func (c *Channel) out(d delivery) {
 // heard handles a broadcast of another topic that the handler subscribed to. Like
 // a timer that is due, one that waits is not told of after the end of what asked
 // for it.
-func (c *Channel) heard(b *phx.Broadcast) {
+func (c *Channel) heard(d delivery) {
+	b := d.b
 	if c.member.listeners[b.Topic()] == nil {
 		return
 	}
@@ -44,7 +47,8 @@ func (c *Channel) heard(b *phx.Broadcast) {
 	ev.Event = b.Event()
 	ev.Payload = b.Payload()
 	ev.Info = InfoBroadcast
-	c.info(ev, carriage{push: true, hops: b.Hops() + 1})
+	ev.Peer = d.peer()
+	c.info(ev, carriage{push: true, hops: b.Hops() + 1}, d.from)
 }
 
 // rang handles a timer that is due.
@@ -57,39 +61,53 @@ func (c *Channel) rang(t *timer) {
 	ev.Payload = t.payload
 	ev.Info = InfoTimer
 	ev.Ref = t.key
-	c.info(ev, carriage{push: true})
+	if again := c.info(ev, carriage{push: true}, c); again > 0 {
+		c.postpone(t, again)
+	}
 }
 
-// info tells the handler of what reached the channel from elsewhere.
-func (c *Channel) info(ev *Event, how carriage) {
+// info tells the handler of what reached the channel from elsewhere, because of the
+// client of from. If the handler cannot be told now, it returns when to try again.
+func (c *Channel) info(ev *Event, how carriage, from *Channel) (again time.Duration) {
 	m := &c.member
 	if !m.traits().has(CallbackHandleInfo) {
-		return
+		return 0
 	}
-	if res, ok := c.inform(CallbackHandleInfo, ev); ok {
+	res, ok, again := c.inform(CallbackHandleInfo, ev, from)
+	if ok {
 		c.together(len(res.Do), func() { c.carryOut(m, res.Do, how) })
 		c.stopIf(res)
 	}
+	return again
 }
 
-// tooLarge tells whether a message was refused because it is too large for the handler.
-func tooLarge(err error) bool {
-	if err == nil {
-		return false
+// spares tells whether a refusal costs a message and not the channel, whose client
+// did nothing: the message is too large for the handler, or the handler is back in a
+// while and the membership will be worth having kept. The message cannot be delivered
+// unseen, since handle_out may be a filter.
+func spares(err error) (r *Refusal, ok bool) {
+	if err == nil || !errors.As(err, &r) {
+		return nil, false
 	}
-	var refusal *Refusal
-	return errors.As(err, &refusal) && refusal.Reason == phx.ReasonPayloadTooLarge
+	return r, r.Reason == phx.ReasonPayloadTooLarge || r.RetryAfter > 0
 }
 
-// inform calls the handler with what no client waits to be answered.
-func (c *Channel) inform(cb Callbacks, ev *Event) (Result, bool) {
+// inform calls the handler with what no client waits to be answered, because of the
+// client of from. If it is not ok, the handler was not told, and may be again later,
+// or the membership has ended.
+func (c *Channel) inform(cb Callbacks, ev *Event, from *Channel) (res Result, ok bool, again time.Duration) {
 	m := &c.member
 	res, err := c.call(m, cb, ev)
-	if tooLarge(err) {
-		// The sender's message is too large for the handler of a client that did
-		// nothing. It cannot be delivered unseen, since handle_out may be a filter.
+	refusal, spared := spares(err)
+	switch {
+	case !spared:
+		return res, !c.failed(cb, res, err, from), 0
+	case refusal.Reason == phx.ReasonPayloadTooLarge:
 		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name)
-		return Result{}, false
+		return Result{}, false, 0
+	case ev.Info != InfoTimer:
+		c.env.missed.Add(1)
+		c.env.log.Warn("a message was dropped: the handler is not being served", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name, "reason", string(refusal.Reason))
 	}
-	return res, !c.failed(cb, res, err)
+	return Result{}, false, refusal.RetryAfter
 }

@@ -99,14 +99,19 @@ type listener struct {
 }
 
 // Deliver implements [pubsub.Subscriber]: the broadcast goes into the mailbox.
-func (l *listener) Deliver(b *phx.Broadcast, _ pubsub.Subscriber) {
+func (l *listener) Deliver(b *phx.Broadcast, from pubsub.Subscriber) {
 	c := l.channel
 	c.mu.Lock()
 	defer c.unlock()
 	if c.id != l.id || c.state == stateNone {
 		return
 	}
-	c.intercept(itemInfo, delivery{b: b})
+	c.intercept(itemInfo, deliveryOf(b, from))
+}
+
+// postpone sets a timer again that was due and that the handler could not be told of.
+func (c *Channel) postpone(t *timer, d time.Duration) {
+	c.setTimer(&c.member, &Effect{kind: KindSendAfter, number: t.key, delay: uint32(max(d, MinDelay).Milliseconds()), event: t.event, payload: t.payload})
 }
 
 func (c *Channel) listen(m *membership, topic string) {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/pubsub"
 )
 
 // The mailbox's bounds.
@@ -55,9 +56,15 @@ const (
 	itemAdmit
 )
 
+// delivery is a broadcast on its way to a handler.
 type delivery struct {
 	b    *phx.Broadcast
-	self bool
+	from *Channel // whose handler sent it; nil if that is not a channel of this node
+}
+
+func deliveryOf(b *phx.Broadcast, from pubsub.Subscriber) delivery {
+	sender, _ := from.(*Channel)
+	return delivery{b, sender}
 }
 
 // put appends a copy of it, in an item out of used if there is one.

@@ -86,7 +86,7 @@ func (c *Channel) carry(it *item) {
 		}
 	case itemInfo:
 		if it.id == c.member.id {
-			c.heard(it.out.b)
+			c.heard(it.out)
 		}
 	case itemTimer:
 		if it.id == c.member.id {
@@ -209,6 +209,7 @@ func (c *Channel) refuseJoin(m *membership, msg *phx.Message, res Result, err er
 		c.refuse(msg, refusal)
 	case err != nil:
 		c.logFailure(m, CallbackJoin, err)
+		c.blame(c)
 		c.refuse(msg, &Refusal{Reason: phx.ReasonJoinCrashed})
 	case res.Status == StatusError, res.Status == StatusStop:
 		c.reply(msg.JoinRef, msg.Ref, phx.StatusError, res.Reply.Payload)
@@ -245,7 +246,7 @@ func (c *Channel) in(msg *phx.Message) {
 			return
 		}
 	}
-	if c.failed(CallbackHandleIn, res, err) {
+	if c.failed(CallbackHandleIn, res, err, c) {
 		return
 	}
 	if traits.RepliesLater && msg.Ref != "" && res.Reply.Status == "" {
@@ -306,11 +307,14 @@ func (c *Channel) noteLeft() {
 	}
 }
 
-// failed ends the membership if the callback failed or said that it shall end
-// with phx_error.
-func (c *Channel) failed(cb Callbacks, res Result, err error) bool {
+// failed ends the membership if the callback, which was called because of the
+// client of from, failed or said that it shall end with phx_error.
+func (c *Channel) failed(cb Callbacks, res Result, err error, from *Channel) bool {
 	if err == nil && res.Status != StatusError {
 		return false
+	}
+	if err != nil {
+		c.blame(from)
 	}
 	c.fail(cb, err)
 	return true
