@@ -54,6 +54,11 @@ type Counts struct {
 	FloodClosed atomic.Int64
 	// TurnedAway are clients for whom there was no place, see [Counts.TooMany].
 	TurnedAway atomic.Int64
+	// Failed are channels and joins that failed because of a client of this node:
+	// its own, and others' at what it had broadcast.
+	Failed atomic.Int64
+	// FailedJoins are joins that were refused because there were too many of those.
+	FailedJoins atomic.Int64
 }
 
 // meter measures a [Rate]: it is the time at which all that has passed would have

@@ -78,6 +78,8 @@ type Config struct {
 	Wake func()
 	// Assigns is handed to handlers with every event. Default {}.
 	Assigns []byte
+	// Peer is where the client connects from. Default: it is not known.
+	Peer channel.Peer
 	// ID is what the application calls the socket, such as "users:7"; logs carry
 	// it. Default none.
 	ID string
@@ -126,6 +128,8 @@ type Socket struct {
 	room   atomic.Pointer[chan struct{}] // wakes the reader; made when it first waits
 	inWait atomic.Bool                   // the reader waits for room in the mailboxes
 	binary sync.Once                     // logs the first payload that could not be sent
+
+	failures atomic.Pointer[failures] // made at the first one
 
 	invalid []time.Time // when the last malformed frames came; the reader's
 	meters  meters      // likewise
@@ -209,6 +213,9 @@ func (s *Socket) join(msg *phx.Message, size int) {
 		channel.Unmatched(s, msg)
 		return
 	}
+	if s.penalized(msg) {
+		return
+	}
 	for {
 		c, ok := s.channel(msg.Topic)
 		if !ok {
@@ -286,6 +293,8 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 	c := channel.New(s.cfg.Env, s, topic, channel.Options{
 		Route:           s.cfg.Route,
 		SocketAssigns:   s.cfg.Assigns,
+		Peer:            s.cfg.Peer,
+		Failed:          s.failed,
 		WithoutJoinRefs: s.cfg.Encoder.Serializer == phx.V1(),
 		Retired:         s.retired,
 	})
