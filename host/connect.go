@@ -66,7 +66,7 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if err != nil {
 		return socket.Config{}, err
 	}
-	cfg, err := h.admit(r, transport, token, client.name)
+	cfg, err := h.admit(r, transport, token, client)
 	if err != nil {
 		vacate()
 		return socket.Config{}, err
@@ -76,9 +76,11 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 }
 
 // admit asks the connector, if there is one.
-func (h *Host) admit(r *http.Request, transport, token, peer string) (socket.Config, error) {
+func (h *Host) admit(r *http.Request, transport, token string, client peer) (socket.Config, error) {
 	if !h.tenant.Connects() {
-		return h.tenant.Socket(), nil
+		cfg := h.tenant.Socket()
+		cfg.Peer = h.peers.place(client.addr)
+		return cfg, nil
 	}
 	params, err := parseParams(r.URL.RawQuery)
 	if err != nil {
@@ -90,13 +92,13 @@ func (h *Host) admit(r *http.Request, transport, token, peer string) (socket.Con
 	}
 	info, err := connectInfo(map[string]any{
 		"params": params, "claims": nil, "auth_token": token, "transport": transport, "vsn": vsn,
-		"peer": peer, "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
+		"peer": client.name, "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
 		"uri": uriOf(r), "headers": h.headersOf(r),
 	})
 	if err != nil {
 		return socket.Config{}, err
 	}
-	return h.tenant.Connect(r.Context(), info)
+	return h.tenant.Connect(r.Context(), h.peers.place(client.addr), info)
 }
 
 // uriOf is where the request went, as the client wrote it and as it reached this

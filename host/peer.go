@@ -3,9 +3,12 @@ package host
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/chhost/chhost/host/channel"
 )
 
 // Proxies reads the addresses of proxies for [Config.TrustedProxies]: "10.0.0.0/8",
@@ -49,10 +52,11 @@ const (
 type peers struct {
 	trusted []netip.Prefix
 	header  string // the one field that is believed
+	seed    maphash.Seed
 }
 
 func newPeers(trusted []netip.Prefix, header string) (peers, error) {
-	p := peers{header: http.CanonicalHeaderKey(header)}
+	p := peers{header: http.CanonicalHeaderKey(header), seed: maphash.MakeSeed()}
 	switch p.header {
 	case "":
 		p.header = headerXForwardedFor
@@ -99,6 +103,29 @@ func (p *peers) of(r *http.Request) peer {
 		addr = next
 	}
 	return peer{addr.String(), addr}
+}
+
+// place is the peer that stands for an address: of IPv6 the first 64 bits, since
+// whoever has one address has all that differ in the others.
+func (p *peers) place(addr netip.Addr) channel.Peer {
+	if !addr.IsValid() {
+		return 0
+	}
+	return channel.Peer(maphash.Comparable(p.seed, network(addr)) | 1) // not the one that nothing is known of
+}
+
+// network is the network whose clients count together: an IPv4 address, or the first
+// 64 bits of an IPv6 address.
+func network(addr netip.Addr) netip.Addr {
+	bits := 64
+	if addr.Is4() {
+		bits = 32
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		panic("BUG: " + err.Error()) // it has as many bits
+	}
+	return prefix.Addr()
 }
 
 func (p *peers) trusts(addr netip.Addr) bool {

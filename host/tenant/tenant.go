@@ -231,15 +231,16 @@ func (t *Tenant) Socket() socket.Config {
 }
 
 // Connect asks the tenant's connector about a new connection, of which info
-// tells what is known, and returns what its socket is made of. The error is a
-// [*socket.RefusedError].
-func (t *Tenant) Connect(ctx context.Context, info phx.Payload) (socket.Config, error) {
+// tells what is known and from where, and returns what its socket is made of. The
+// error is a [*socket.RefusedError].
+func (t *Tenant) Connect(ctx context.Context, from channel.Peer, info phx.Payload) (socket.Config, error) {
 	cfg := t.Socket()
+	cfg.Peer = from
 	if !t.Connects() {
 		return cfg, nil
 	}
 	cfg.Since = t.sockets.Now()
-	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now()})
+	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now(), Peer: from})
 	if err != nil {
 		return cfg, t.connectFailed(err)
 	}
