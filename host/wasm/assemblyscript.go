@@ -34,7 +34,7 @@ func assemblyScriptOf(name string) func(i *instance, args []uint64) {
 		return (*instance).importTrace
 	case "console.log":
 		return func(i *instance, args []uint64) {
-			i.plugin.log.line(abi.LogInfo, []byte(i.assemblyScriptText("message", args[0])))
+			i.logText(i.assemblyScriptText("message", args[0]))
 		}
 	case "Date.now":
 		return func(i *instance, args []uint64) { args[0] = api.EncodeF64(float64(i.clock.time().UnixMilli())) }
@@ -72,7 +72,12 @@ func (i *instance) importTrace(args []uint64) {
 		}
 		b.WriteString(separator + strconv.FormatFloat(api.DecodeF64(numbers[n]), 'g', -1, 64))
 	}
-	i.plugin.log.line(abi.LogInfo, []byte(b.String()))
+	i.logText(b.String())
+}
+
+func (i *instance) logText(text string) {
+	i.spend(i.plugin.log.cost(len(text)))
+	i.plugin.log.line(abi.LogInfo, []byte(text))
 }
 
 // assemblyScriptText reads a string of AssemblyScript, UTF-16 with its length in

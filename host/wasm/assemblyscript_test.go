@@ -43,7 +43,7 @@ func TestAssemblyScriptLog(t *testing.T) {
 	run(append(numbers(math.NaN(), math.Inf(-1)), step{opTrace, utf16Text(""), 2, 64})...)   // those that are none
 	run(append(numbers(math.MaxFloat64), step{opTrace, utf16Text("0123456789x"), 1, 64})...) // all in one line
 	wantLines(t, lines(),
-		"INFO hello", "INFO ü☃😀", "INFO ", "INFO 0123456789", "INFO 0123456789 [cut]", "INFO 012345678 [cut]", "INFO 01234567 [cut]", "INFO ☃☃☃ [cut]", "INFO a\nb\x00",
+		"INFO hello", "INFO ü☃😀", "INFO ", "INFO 0123456789", "INFO 0123456789 [cut]", "INFO 012345678 [cut]", "INFO 01234567 [cut]", "INFO ☃☃☃ [cut]", `INFO a\nb\x00`,
 		"INFO ", "INFO A", "INFO 🐀", "INFO ��",
 		"INFO t", "INFO t 1, 2.5", "INFO  1, 2, 3,  [cut]", "INFO  NaN, -Inf", "INFO 0123456789 [cut]",
 	)

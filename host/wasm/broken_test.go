@@ -117,11 +117,22 @@ func TestInstanceIsReplacedAfterTrap(t *testing.T) {
 }
 
 // TestTrapTextIsBounded: the names of a guest's functions are part of a trap's
-// text and have any length.
+// text and have any length, and any bytes.
 func TestTrapTextIsBounded(t *testing.T) {
-	long := errors.New(strings.Repeat("é", maxTrapText))
-	text := (&TrapError{Phase: abi.PhaseJoin, Err: long}).Error()
-	if len(text) > maxTrapText+100 || !strings.HasSuffix(text, "é [cut]") {
+	frame := "\t." + strings.Repeat("é", maxFrame) + "\x1b[2J\xff()\n"
+	trap := &TrapError{Phase: abi.PhaseJoin, Err: errors.New(strings.Repeat("é", maxTrapText) + "\nwasm stack trace:\n" + strings.Repeat(frame, 1000))}
+	if text := trap.Error(); len(text) > maxTrapText+100 || !strings.HasSuffix(text, "é [cut]") {
 		t.Errorf("%d bytes that end in %q", len(text), text[len(text)-20:])
+	}
+	stack := GuestStack(fmt.Errorf("wrapped: %w", trap))
+	if len(stack) > maxTrapStack+1000 || !strings.HasPrefix(stack, ".é") || !strings.HasSuffix(stack, "é [cut]\n...") {
+		t.Errorf("%d bytes of stack: %.20q", len(stack), stack)
+	}
+	short := GuestStack(&ContractError{trap: errors.New("text\nwasm stack trace:\n\t.a\x1b\xff(i32)\n\t.b()")})
+	if short != ".a\\x1b\ufffd(i32)\n.b()" {
+		t.Errorf("the stack is %q", short)
+	}
+	if got := GuestStack(errors.New("another")); got != "" {
+		t.Errorf("the stack of another error is %q", got)
 	}
 }

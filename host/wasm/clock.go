@@ -35,7 +35,7 @@ func (c *clock) configure(config wazero.ModuleConfig) wazero.ModuleConfig {
 		WithNanosleep(func(ns int64) {
 			c.slept += time.Duration(max(ns, 0))
 			if c.slept > maxSleep || c.slept < 0 {
-				panic(&LimitError{Limit: "sleep", Detail: fmt.Sprintf("a callback may sleep %v in all", maxSleep)})
+				panic(&LimitError{Limit: LimitSleep, Detail: fmt.Sprintf("a callback may sleep %v in all", maxSleep)})
 			}
 		})
 }

@@ -29,6 +29,9 @@ type Config struct {
 	// Now is the clock that a guest sees where no event brings one: before its first
 	// callback, in ch_buffer and in ch_idle. Default time.Now.
 	Now func() time.Time
+
+	// clock is what back-off times pass on. Default time.Now.
+	clock func() time.Time
 }
 
 // Engine compiles modules. It is safe for concurrent use.
@@ -36,7 +39,9 @@ type Engine struct {
 	log      *slog.Logger // of the host's own lines
 	guests   *slog.Logger // of what guests log, which has a limit for each plugin
 	now      func() time.Time
+	clock    func() time.Time
 	cacheDir string
+	counts   Counts
 
 	mu        sync.Mutex
 	plugins   map[*Plugin]struct{}
@@ -49,13 +54,16 @@ var ErrClosed = errors.New("wasm: closed")
 
 // NewEngine returns an engine. The error is that of the cache directory.
 func NewEngine(cfg Config) (*Engine, error) {
-	e := &Engine{guests: cfg.Logger, now: cfg.Now, plugins: make(map[*Plugin]struct{})}
+	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{})}
 	if e.guests == nil {
 		e.guests = slog.New(slog.DiscardHandler)
 	}
 	e.log = limitlog.New(e.guests)
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.clock == nil {
+		e.clock = time.Now
 	}
 	if cfg.CacheDir == "" {
 		return e, nil
@@ -163,7 +171,11 @@ func trialFaults(err error) []string {
 	const failed = "the trial instance failed: "
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		return []string{failed + err.Error()}
+		fault := failed + err.Error()
+		if stack := GuestStack(err); stack != "" {
+			fault += "\n" + stack
+		}
+		return []string{fault}
 	}
 	var faults []string
 	for _, err := range joined.Unwrap() {

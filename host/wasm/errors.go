@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,6 +35,8 @@ type ContractError struct {
 	Argument string
 	// Rule is the rule, and what was found instead.
 	Rule string
+
+	trap error // as of a LimitError
 }
 
 func (e *ContractError) Error() string {
@@ -54,10 +57,13 @@ func (e *ContractError) Error() string {
 // instance has been destroyed and nothing it asked for happens.
 type LimitError struct {
 	Phase abi.Phase
-	// Limit is the stable code of the limit, such as "too_many_effects".
-	Limit string
+	// Limit is the stable code of the limit.
+	Limit LimitCode
 	// Detail says how much was allowed.
 	Detail string
+
+	shared bool  // the limit is not this instance's alone
+	trap   error // the engine's, with the guest's stack, if the guest was entered
 }
 
 func (e *LimitError) Error() string {
@@ -68,20 +74,64 @@ func (e *LimitError) Error() string {
 // proc_exit. The instance has been destroyed and nothing it asked for happens.
 type TrapError struct {
 	Phase abi.Phase
-	// Err is the engine's error, with the guest's stack.
+	// Err is the engine's error, with the guest's stack, see [GuestStack].
 	Err error
 }
 
-// Error is short enough to be logged: the names of a guest's functions, which
-// its stack consists of, can have any length.
+// Error is without the guest's stack, and one line.
 func (e *TrapError) Error() string {
-	text := e.Err.Error()
-	if len(text) > maxTrapText {
-		text = string(cutText([]byte(text), maxTrapText)) + " [cut]"
-	}
-	return fmt.Sprintf("wasm: trap in %s: %s", e.Phase, text)
+	text, _ := splitTrap(e.Err)
+	return fmt.Sprintf("wasm: trap in %s: %s", e.Phase, printable(text, maxTrapText))
 }
 
-const maxTrapText = 8 << 10
-
 func (e *TrapError) Unwrap() error { return e.Err }
+
+// What an author is shown of a trap, in bytes of its text and of its stack: the names
+// of a guest's functions have any length.
+const (
+	maxTrapText  = 1 << 10
+	maxTrapStack = 4 << 10
+)
+
+// GuestStack is the stack of the guest at the trap that err tells of: a line for each
+// function, the innermost first. It is empty if there is none. What the guest's author
+// has named, any bytes, is fit for a terminal.
+func GuestStack(err error) string {
+	var (
+		trap     *TrapError
+		contract *ContractError
+		limit    *LimitError
+	)
+	switch {
+	case errors.As(err, &trap):
+		err = trap.Err
+	case errors.As(err, &contract):
+		err = contract.trap
+	case errors.As(err, &limit):
+		err = limit.trap
+	}
+	if err == nil {
+		return ""
+	}
+	_, stack := splitTrap(err)
+	var frames []string
+	room := maxTrapStack
+	for frame := range strings.Lines(stack) {
+		frame = printable(strings.TrimSpace(frame), maxFrame)
+		if room -= len(frame); room < 0 {
+			frames = append(frames, "...")
+			break
+		}
+		frames = append(frames, frame)
+	}
+	return strings.Join(frames, "\n")
+}
+
+// maxFrame is how much of one function is shown.
+const maxFrame = 256
+
+// splitTrap takes the engine's error apart.
+func splitTrap(err error) (text, stack string) {
+	text, stack, _ = strings.Cut(err.Error(), "\nwasm stack trace:\n")
+	return text, stack
+}

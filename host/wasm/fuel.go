@@ -108,7 +108,7 @@ func (i *instance) refuel() {
 	if now := time.Now(); t.since.IsZero() {
 		t.since = now
 	} else if now.Sub(t.since) > limits.callbackTime {
-		i.exceeded("out_of_time", fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
+		i.exceeded(LimitOutOfTime, fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
 	}
 	fuel := int64(t.global.Get()) - t.owed
 	t.owed = 0
@@ -125,7 +125,7 @@ func (i *instance) refuel() {
 func (i *instance) outOfFuel() *LimitError {
 	phase := i.current.phase
 	detail := fmt.Sprintf("the callback used more than %d fuel, about one for each instruction", i.budget(phase))
-	return &LimitError{Phase: phase, Limit: "out_of_fuel", Detail: detail}
+	return &LimitError{Phase: phase, Limit: LimitOutOfFuel, Detail: detail}
 }
 
 // hostCall is what each call of an import costs: about as long as the way into Go

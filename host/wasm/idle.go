@@ -59,6 +59,7 @@ func (p *Plugin) round(ctx context.Context) {
 // survey lists the idle instances that ch_idle is to be called of, and those that
 // may be given up, which are the ones that have not been needed for longest.
 func (p *Plugin) survey() (tired, worn []*instance) {
+	p.circuit.round(p.callCount())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, inst := range p.idle {

@@ -70,7 +70,7 @@ func (i *instance) broken(argument, rule string) {
 	panic(&ContractError{Phase: i.current.phase, Import: i.current.importing, Argument: argument, Rule: rule})
 }
 
-func (i *instance) exceeded(limit, detail string) {
+func (i *instance) exceeded(limit LimitCode, detail string) {
 	panic(&LimitError{Phase: i.current.phase, Limit: limit, Detail: detail})
 }
 
@@ -125,7 +125,7 @@ func (i *instance) importSendAfter(args []uint64) {
 func (i *instance) importAssign(args []uint64) {
 	data := i.read("ptr", args[0], args[1])
 	if len(data) > i.plugin.limits.Assigns {
-		i.exceeded("assigns_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Assigns))
+		i.exceeded(LimitAssignsTooLarge, fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Assigns))
 	}
 	i.count(len(data))
 	i.effect(channel.Assign(data))
@@ -144,7 +144,9 @@ func (i *instance) importIntercept(args []uint64) {
 }
 
 func (i *instance) importLog(args []uint64) {
-	i.plugin.log.line(api.DecodeI32(args[0]), i.read("ptr", args[1], args[2]))
+	text := i.read("ptr", args[1], args[2])
+	i.spend(i.plugin.log.cost(len(text)))
+	i.plugin.log.line(api.DecodeI32(args[0]), text)
 }
 
 func (i *instance) importConfigGet(args []uint64) {
@@ -163,7 +165,7 @@ func (i *instance) importConfigGet(args []uint64) {
 func (i *instance) effect(e channel.Effect) {
 	c := &i.current
 	if len(c.effects) >= i.plugin.limits.Effects {
-		i.exceeded("too_many_effects", fmt.Sprintf("%d are allowed", i.plugin.limits.Effects))
+		i.exceeded(LimitTooManyEffects, fmt.Sprintf("%d are allowed", i.plugin.limits.Effects))
 	}
 	c.effects = append(c.effects, e)
 }
@@ -172,7 +174,7 @@ func (i *instance) effect(e channel.Effect) {
 func (i *instance) count(n int) {
 	c := &i.current
 	if c.bytes += n; c.bytes > i.plugin.limits.EffectBytes {
-		i.exceeded("too_many_effects", fmt.Sprintf("the effects of one callback may have %d bytes", i.plugin.limits.EffectBytes))
+		i.exceeded(LimitTooManyEffects, fmt.Sprintf("the effects of one callback may have %d bytes", i.plugin.limits.EffectBytes))
 	}
 }
 
@@ -227,7 +229,7 @@ func (i *instance) payload(args []uint64, object bool) phx.Payload {
 	}
 	data := i.read("ptr", args[0], args[1])
 	if len(data) > i.plugin.limits.Payload {
-		i.exceeded("payload_too_large", fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Payload))
+		i.exceeded(LimitPayloadTooLarge, fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Payload))
 	}
 	i.count(len(data))
 	if flags == 0 && (len(data) == 0 || string(data) == "{}") {

@@ -75,7 +75,8 @@ func phaseRules() *rules {
 // instantiate starts an instance: _initialize, ch_abi_version, ch_callbacks,
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
-	i := &instance{plugin: p, stdout: &lineWriter{log: p.log}}
+	i := &instance{plugin: p}
+	i.stdout = &lineWriter{log: p.log, charge: i.spend}
 	config := i.clock.configure(wazero.NewModuleConfig()).
 		WithName(""). // a name would let other modules import from this one
 		WithStartFunctions().
@@ -304,9 +305,10 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	var limit *LimitError
 	switch {
 	case errors.As(err, &contract):
+		contract.trap = err
 		return contract
 	case errors.As(err, &limit):
-		limit.Phase = phase
+		limit.Phase, limit.trap = phase, err
 		return limit
 	case errors.Is(err, errEnded):
 		return ended(ctx, phase)

@@ -359,8 +359,8 @@ func TestNamedModule(t *testing.T) {
 		}
 		_, err := inst.call(t.Context(), abi.PhaseHandleIn, event("{}"))
 		var trap *TrapError
-		if !errors.As(err, &trap) || trap.Phase != abi.PhaseHandleIn || !strings.Contains(err.Error(), "where_it_happens") {
-			t.Errorf("the trap is %v", err)
+		if !errors.As(err, &trap) || trap.Phase != abi.PhaseHandleIn || !strings.Contains(GuestStack(err), "where_it_happens") || strings.Contains(err.Error(), "where_it_happens") {
+			t.Errorf("the trap is %v, at\n%s", err, GuestStack(err))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/internal/limitlog"
 )
 
@@ -22,8 +23,9 @@ type guestLog struct {
 	perSec  int
 	now     func() time.Time
 
-	mu    sync.Mutex
-	count limitlog.Counter
+	mu      sync.Mutex
+	count   limitlog.Counter
+	crashes limitlog.Counter // apart: a guest that floods its log can not hide how it fails
 }
 
 func newGuestLog(log *slog.Logger, limits Limits, now func() time.Time) *guestLog {
@@ -32,22 +34,39 @@ func newGuestLog(log *slog.Logger, limits Limits, now func() time.Time) *guestLo
 
 // line logs text at one of the contract's levels; others are clamped.
 func (g *guestLog) line(level int32, text []byte) {
-	dropped, ok := g.admit()
+	dropped, ok := g.admit(&g.count, g.perSec)
 	if dropped > 0 {
 		g.log.Warn("the plugin logs too much", "dropped", dropped, "lines_per_second", g.perSec)
 	}
 	if !ok {
 		return
 	}
-	cut := len(text) > g.maxLine
-	if cut {
-		text = cutText(text, g.maxLine)
+	g.log.Log(context.Background(), slogLevel(level), printable(text, g.maxLine))
+}
+
+// crashLines is how many failures of the guest are logged in a second.
+const crashLines = 10
+
+// crash logs a failure of the guest for its author: what failed, at which event, and
+// the guest's stack. The event is nil at the start of an instance.
+func (g *guestLog) crash(phase abi.Phase, ev *channel.Event, err error) {
+	dropped, ok := g.admit(&g.crashes, crashLines)
+	if !ok {
+		return
 	}
-	msg := strings.ToValidUTF8(string(text), string(utf8.RuneError))
-	if cut {
-		msg += " [cut]"
+	attrs := make([]slog.Attr, 0, 6)
+	attrs = append(attrs, slog.String("callback", phase.String()))
+	if ev != nil {
+		attrs = append(attrs, slog.String("topic", ev.Topic), slog.String("event", ev.Event))
 	}
-	g.log.Log(context.Background(), slogLevel(level), msg)
+	attrs = append(attrs, slog.String("err", printable(err.Error(), 2*maxTrapText)))
+	if stack := GuestStack(err); stack != "" {
+		attrs = append(attrs, slog.String("stack", strings.ReplaceAll(stack, "\n", " < ")))
+	}
+	if dropped > 0 {
+		attrs = append(attrs, slog.Int("dropped_before", dropped))
+	}
+	g.log.LogAttrs(context.Background(), slog.LevelError, "the plugin failed", attrs...)
 }
 
 // cutText returns the first n bytes of text, or a little less: a character is not
@@ -75,17 +94,18 @@ func slogLevel(level int32) slog.Level {
 
 // admit counts a line and tells whether it may be logged, and how many could
 // not in the seconds before.
-func (g *guestLog) admit() (dropped int, ok bool) {
+func (g *guestLog) admit(count *limitlog.Counter, perSec int) (dropped int, ok bool) {
 	second := g.now().Unix()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.count.Admit(second, g.perSec)
+	return count.Admit(second, perSec)
 }
 
 // lineWriter assembles what an instance writes to its standard output and error
 // into lines: a Go panic arrives in some twenty fragments.
 type lineWriter struct {
 	log     *guestLog
+	charge  func(fuel int64) // for what is written; it may end the guest
 	buf     []byte
 	written int // since the last flush
 }
@@ -101,6 +121,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		return 0, errOutput
 	}
 	w.written += n
+	w.charge(int64(n))
 	for {
 		line, rest, found := bytes.Cut(p, []byte{'\n'})
 		if room := w.log.maxLine + 1 - len(w.buf); room > 0 {
@@ -109,10 +130,18 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		if !found {
 			return n, nil
 		}
+		w.charge(w.log.cost(len(w.buf)))
 		w.end()
 		p = rest
 	}
 }
+
+// cost is what a line of so many bytes costs, be it logged or left out: the same
+// callback is to cost the same each time.
+func (g *guestLog) cost(n int) int64 { return hostCall + logByte*int64(min(n, g.maxLine)) }
+
+// logByte is what one byte of a line costs: it is checked, escaped twice and written.
+const logByte = 8
 
 // end logs what has been written since the last line ended.
 func (w *lineWriter) end() {

@@ -72,7 +72,7 @@ func TestLog(t *testing.T) {
 		"INFO ",
 		"INFO 0123456789", "INFO 0123456789 [cut]", "INFO 01234567é [cut]", "INFO 012345678 [cut]", "INFO 0123456☃ [cut]", "INFO 012345678 [cut]",
 		"INFO �ok", "INFO 0123456789 [cut]", "INFO � [cut]",
-		"INFO a\nb\x1b[2Jc", // the handler escapes
+		`INFO a\nb\x1b[2Jc`,
 		"INFO ",
 	)
 }
@@ -98,7 +98,8 @@ func TestLogIsKept(t *testing.T) {
 			t.Errorf("%v is no error", end)
 		}
 	}
-	wantLines(t, lines(), "INFO before", "INFO before", "INFO before", "INFO before")
+	const failed = "ERROR the plugin failed"
+	wantLines(t, lines(), "INFO before", failed, "INFO before", failed, "INFO before", failed, "INFO before", failed)
 }
 
 func TestLogFlood(t *testing.T) {
@@ -159,7 +160,7 @@ func TestStandardOutput(t *testing.T) {
 	if err := put(abi.StatusOK, write(1, "123456789012\n"), write(1, "1234567890123\n"), write(1, "12345678"), write(1, "12345678\nshort\n")); err != nil {
 		t.Fatal(err)
 	}
-	wantLines(t, lines()[4:], "INFO panic: no", "INFO 123456789012", "INFO 123456789012 [cut]", "INFO 123456781234 [cut]", "INFO short")
+	wantLines(t, lines()[4:], "INFO panic: no", "ERROR the plugin failed", "INFO 123456789012", "INFO 123456789012 [cut]", "INFO 123456781234 [cut]", "INFO short")
 	if errno := p.peek(t, write(3, "no such descriptor")...); errno != 8 { // EBADF
 		t.Errorf("fd_write on 3 gave %d", errno)
 	}
@@ -200,7 +201,8 @@ func TestEndlessOutput(t *testing.T) {
 func TestLineWriter(t *testing.T) {
 	var log channeltest.Log
 	limits := Limits{LogLine: 8}.withDefaults()
-	w := &lineWriter{log: newGuestLog(log.Logger(), limits, start)}
+	charged := int64(0)
+	w := &lineWriter{log: newGuestLog(log.Logger(), limits, start), charge: func(fuel int64) { charged += fuel }}
 	big := make([]byte, maxOutput)
 	if n, err := w.Write(big); n != maxOutput || err != nil {
 		t.Errorf("all that is allowed: %d, %v", n, err)
@@ -210,6 +212,9 @@ func TestLineWriter(t *testing.T) {
 	}
 	if n, err := w.Write([]byte("x")); n != 0 || err == nil {
 		t.Errorf("one byte more: %d, %v", n, err)
+	}
+	if charged != maxOutput {
+		t.Errorf("%d bytes without a line cost %d", maxOutput, charged)
 	}
 	w.flush()
 	if n, err := w.Write(big[:0]); n != 0 || err != nil {

@@ -30,11 +30,13 @@ type Plugin struct {
 	declared declaration // what the trial instance said of itself
 	traits   channel.Traits
 
-	slots *slots // one for each instance that may be in use
+	slots   *slots // one for each instance that may be in use
+	circuit circuit
 
 	mu     sync.Mutex
 	idle   []*instance // the one that served last at the end
 	busy   int         // instances that serve a call or are being started
+	calls  uint64      // that took an instance, ever
 	closed bool
 
 	drained chan struct{} // closed as soon as the plugin is closed and none is busy
@@ -75,6 +77,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
 		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),
+		circuit:  circuit{now: e.clock},
 	}
 }
 
@@ -130,10 +133,8 @@ func (p *Plugin) Connect(ctx context.Context, ev *channel.Event) (channel.Result
 	return p.call(ctx, abi.PhaseConnect, ev)
 }
 
-// call runs one callback on one instance. The error is a [*channel.Refusal] if
-// the guest was not entered, else a [*TrapError], [*ContractError],
-// [*LimitError], or that of ctx.
-func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
+// serve is call of a version that is served.
+func (p *Plugin) serve(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
 	if ev.Payload.Len() > p.limits.Payload {
 		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
 	}
@@ -168,22 +169,17 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 		return nil, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: time.Second}
 	}
 	p.busy++
+	p.calls++
 	inst := p.pick()
 	p.mu.Unlock()
 	if inst != nil {
 		return inst, nil
 	}
-	inst, err := p.instantiate(lasting(ctx, phase))
-	if err == nil && !inst.declared.equal(&p.declared) {
-		inst.destroy()
-		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_callbacks and ch_init have to be the same each time"}
-	}
+	inst, err := p.another(lasting(ctx, phase))
 	if err != nil {
 		p.release(nil)
-		p.engine.log.Error("an instance could not be started", "plugin", p.name, "err", err)
-		return nil, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: time.Second}
 	}
-	return inst, nil
+	return inst, err
 }
 
 // pick takes an idle instance out of the pool: the one that served last, which is

@@ -314,7 +314,11 @@ func TestFickleInstance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seconds atomic.Int64
 			var log channeltest.Log
-			e := newTestEngine(t, Config{Logger: log.Logger(), Now: func() time.Time { return time.Unix(1000+seconds.Load(), 0) }})
+			e := newTestEngine(t, Config{
+				Logger: log.Logger(),
+				Now:    func() time.Time { return time.Unix(1000+seconds.Load(), 0) },
+				clock:  func() time.Time { return time.Unix(1000+60*seconds.Load(), 0) }, // each start is an attempt
+			})
 			p := compile(t, e, "served/"+name, Limits{Instances: 2})
 			if p.Traits().AcceptBinary {
 				t.Fatal("the trial instance accepts binary")

@@ -1,0 +1,173 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/chhost/chhost/abi"
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+)
+
+// Counts counts what plugins failed at, and what became of it. It is safe for
+// concurrent use.
+type Counts struct {
+	// Crashes are callbacks that failed: traps, broken rules of the contract and
+	// exceeded limits, each of which destroyed an instance.
+	Crashes atomic.Int64
+	// FailedStarts are instances that could not be started.
+	FailedStarts atomic.Int64
+	// Quarantines is how often a version was taken out of service for a while, for its
+	// crashes or because no instance of it could be started.
+	Quarantines atomic.Int64
+	// Refused are calls that were answered "unavailable" meanwhile.
+	Refused atomic.Int64
+	// MemoryRefused is how often a guest got no memory, since its tenant's or the
+	// node's was used up.
+	MemoryRefused atomic.Int64
+}
+
+// Counts is what the engine's plugins failed at. It goes on counting.
+func (e *Engine) Counts() *Counts { return &e.counts }
+
+// Quarantined tells whether calls of this version are refused for its crashes. The
+// version is tried again by itself.
+func (p *Plugin) Quarantined() bool { return p.circuit.calls.open.Load() }
+
+// call runs one callback on one instance, unless the version is quarantined. The
+// error is a [*channel.Refusal] if the guest was not entered, else a [*TrapError],
+// [*ContractError], [*LimitError], or that of ctx.
+func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
+	if p.circuit.calls.open.Load() && phase != abi.PhaseLeave {
+		// A leave comes once for each membership, and would be lost.
+		return p.trialCall(ctx, phase, ev)
+	}
+	res, err := p.serve(ctx, phase, ev)
+	if err != nil && p.failed(ev, phase, err) {
+		if q := p.circuit.crashed(ev.Peer, p.callCount()); q.backoff > 0 {
+			p.quarantined(q)
+		}
+	}
+	return res, err
+}
+
+// trialCall is a call of a version that was seen to be quarantined: it is refused, or
+// decides whether the version is served again.
+func (p *Plugin) trialCall(ctx context.Context, phase abi.Phase, ev *channel.Event) (res channel.Result, err error) {
+	c := &p.circuit
+	trial, wait, ok := c.try(&c.calls, ev.Peer)
+	if !ok {
+		p.engine.counts.Refused.Add(1)
+		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: wait}
+	}
+	became := untried
+	defer func() { // also if a bug of the host ends it
+		if !trial {
+			return
+		}
+		if backoff := c.settle(&c.calls, ev.Peer, became); backoff > 0 {
+			p.quarantined(quarantine{backoff, 1})
+		} else if became == succeeded {
+			p.log.log.Info("the plugin is served again")
+		}
+	}()
+	res, err = p.serve(ctx, phase, ev)
+	switch {
+	case err == nil:
+		became = succeeded
+	case p.failed(ev, phase, err):
+		became = crashed
+	}
+	return res, err
+}
+
+// failed counts and logs the error of a call, and tells whether it is a crash that
+// counts against the version.
+func (p *Plugin) failed(ev *channel.Event, phase abi.Phase, err error) bool {
+	if !isGuests(err) {
+		return false
+	}
+	p.engine.counts.Crashes.Add(1)
+	p.log.crash(phase, ev, err)
+	return countsAgainst(err)
+}
+
+// isGuests tells whether an error is a fault of the guest's.
+func isGuests(err error) bool {
+	var (
+		trap     *TrapError
+		contract *ContractError
+		limit    *LimitError
+	)
+	return errors.As(err, &trap) || errors.As(err, &contract) || errors.As(err, &limit)
+}
+
+// countsAgainst tells whether an error says something of the version: memory that is
+// not there because others have it, and time on a machine that is busy, do not.
+func countsAgainst(err error) bool {
+	var limit *LimitError
+	return !errors.As(err, &limit) || limit.Limit != LimitOutOfTime && !limit.shared
+}
+
+func (p *Plugin) quarantined(q quarantine) {
+	p.engine.counts.Quarantines.Add(1)
+	p.log.log.Error("the plugin is quarantined: too many clients crash it", "crashes", q.crashes, "retry_after", q.backoff)
+}
+
+// callCount is how many calls there have been.
+func (p *Plugin) callCount() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+// another starts an instance for a caller, who counts as busy. The error is a
+// [*channel.Refusal]. After one that could not be started the next attempt waits:
+// what a guest does at its start does not depend on clients, so it would fail again.
+func (p *Plugin) another(ctx context.Context) (*instance, error) {
+	c := &p.circuit
+	trial := false
+	if c.starts.open.Load() {
+		var wait time.Duration
+		var ok bool
+		if trial, wait, ok = c.try(&c.starts, 0); !ok {
+			p.engine.counts.Refused.Add(1)
+			return nil, &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: wait}
+		}
+	}
+	refusal := &channel.Refusal{Reason: phx.ReasonUnavailable, RetryAfter: minBackoff}
+	became := untried
+	defer func() {
+		if trial {
+			refusal.RetryAfter = max(refusal.RetryAfter, c.settle(&c.starts, 0, became))
+		}
+	}()
+	inst, err := p.instantiate(ctx)
+	if err == nil && !inst.declared.equal(&p.declared) {
+		inst.destroy()
+		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_callbacks and ch_init have to be the same each time"}
+	}
+	if err == nil {
+		became = succeeded
+		return inst, nil
+	}
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.shared {
+		refusal.Reason = phx.ReasonBusy
+	}
+	p.engine.counts.FailedStarts.Add(1)
+	p.log.crash(abi.PhaseSetup, nil, err)
+	p.engine.log.Error("an instance could not be started", "plugin", p.name, "err", err)
+	if ctx.Err() == nil && countsAgainst(err) {
+		became = crashed
+		if !trial {
+			if wait := c.startFailed(); wait > 0 {
+				p.engine.counts.Quarantines.Add(1)
+				refusal.RetryAfter = wait
+			}
+		}
+	}
+	return nil, refusal
+}
