@@ -237,7 +237,8 @@ func (b *bulk) tableSize(table uint32) {
 	b.code.op(opI64ExtendI32)
 }
 
-// growMemory is memory.grow: its pages are charged if it can succeed.
+// growMemory is memory.grow: its pages are charged if it can succeed, and the host
+// is told if it cannot.
 func (b *bulk) growMemory() addition {
 	c := &b.code
 	b.wide(0)
@@ -249,6 +250,9 @@ func (b *bulk) growMemory() addition {
 		c.i64(pageShift)
 		c.op(opI64Shl)
 	})
+	c.op(module.OpElse)
+	c.i32(ReasonMemory)
+	c.with(module.OpCall, b.refill())
 	c.op(module.OpEnd)
 	b.get(0)
 	c.op(b.op...)

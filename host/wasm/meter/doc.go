@@ -31,7 +31,7 @@
 // engine as it was, in one piece and without its size being charged: it traps as
 // the original does, before anything is written. memory.grow and table.grow
 // remain one piece, since a part of it could be seen; memory.grow that fails
-// costs nothing for its pages.
+// costs nothing for its pages, and calls the refill function with [ReasonMemory] before.
 //
 // # The stack
 //

@@ -24,8 +24,9 @@ const (
 
 // The reasons for which a module calls the refill function.
 const (
-	ReasonFuel  = 0 // fuel is below zero: add to it, or panic
-	ReasonStack = 1 // the stack is used up: panic
+	ReasonFuel   = 0 // fuel is below zero: add to it, or panic
+	ReasonStack  = 1 // the stack is used up: panic
+	ReasonMemory = 2 // memory.grow is about to fail, since it is beyond the most pages
 )
 
 // Options are what a module may use. The zero value of a field is its default.

@@ -46,6 +46,9 @@ func start(t testing.TB, config wazero.RuntimeConfig, bin []byte, fuel int64) *g
 		if stack[0] == meter.ReasonStack {
 			panic(errStack)
 		}
+		if stack[0] == meter.ReasonMemory {
+			return
+		}
 		g.asked++
 		for counter := fuelOf(m); int64(counter.Get()) < 0; {
 			if g.given >= g.most {

@@ -144,6 +144,9 @@ func (w *world) refill(_ context.Context, m api.Module, stack []uint64) {
 	if api.DecodeU32(stack[0]) == meter.ReasonStack {
 		panic("stack overflow")
 	}
+	if api.DecodeU32(stack[0]) == meter.ReasonMemory {
+		return
+	}
 	fuel := fuelOf(m)
 	if int64(fuel.Get()) >= 0 {
 		panic("BUG: asked for fuel while there is some")
