@@ -102,6 +102,9 @@ type Config struct {
 	// CacheDir keeps compiled plugins between runs, see [wasm.Config]. Default:
 	// they are compiled at each start.
 	CacheDir string
+	// GuestMemory bounds what memory all plugins may have together, and TenantMemory
+	// that of each tenant's, in bytes, see [wasm.Config]. Defaults: no bound, and 512 MiB.
+	GuestMemory, TenantMemory int64
 	// Limits bound what clients may use, and Connections how many there may be.
 	Limits      tenant.Limits
 	Connections Connections
@@ -254,7 +257,9 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.DrainWindow <= 0 {
 		h.cfg.DrainWindow = DefaultDrainWindow
 	}
-	engine, err := wasm.NewEngine(wasm.Config{CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now})
+	engine, err := wasm.NewEngine(wasm.Config{
+		CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -380,6 +385,9 @@ func (h *Host) Disconnect(id string) (int, error) { return h.tenant.Disconnect(i
 // Counts is what was refused of clients that send too much, and left out for
 // those that read too little. It goes on counting.
 func (h *Host) Counts() *socket.Counts { return h.tenant.Counts() }
+
+// PluginCounts is what plugins failed at, and what became of it. It goes on counting.
+func (h *Host) PluginCounts() *wasm.Counts { return h.engine.Counts() }
 
 // Busy tells whether a channel is at work, timers that are not due left aside. It
 // is for those who wait until all that something caused has happened: tests that

@@ -29,6 +29,13 @@ type Config struct {
 	// Now is the clock that a guest sees where no event brings one: before its first
 	// callback, in ch_buffer and in ch_idle. Default time.Now.
 	Now func() time.Time
+	// Memory bounds the linear memory, in bytes, that the instances of all plugins may
+	// hold together, and TenantMemory that of each tenant's plugins. Beyond it
+	// memory.grow returns -1, and what needs another instance is answered "busy".
+	// Instances of the same tenant that nobody uses are given up before. What one grows
+	// from is counted no more as soon as it has grown, and freed later. Defaults: no
+	// bound, and 512 MiB.
+	Memory, TenantMemory int64
 
 	// clock is what back-off times pass on. Default time.Now.
 	clock func() time.Time
@@ -42,9 +49,13 @@ type Engine struct {
 	clock    func() time.Time
 	cacheDir string
 	counts   Counts
+	memory   account // of the node
+
+	tenantMemory int64
 
 	mu        sync.Mutex
 	plugins   map[*Plugin]struct{}
+	tenants   map[string]*account
 	compiling sync.WaitGroup
 	closed    bool
 }
@@ -54,7 +65,12 @@ var ErrClosed = errors.New("wasm: closed")
 
 // NewEngine returns an engine. The error is that of the cache directory.
 func NewEngine(cfg Config) (*Engine, error) {
-	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{})}
+	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account)}
+	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
+	e.tenantMemory = cfg.TenantMemory
+	if e.tenantMemory <= 0 {
+		e.tenantMemory = 512 << 20
+	}
 	if e.guests == nil {
 		e.guests = slog.New(slog.DiscardHandler)
 	}
@@ -160,6 +176,10 @@ func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*
 	err := p.trial(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("wasm: compiling %s: %w", m.Name, context.Cause(ctx))
+	}
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.shared {
+		return nil, fmt.Errorf("wasm: compiling %s: %w", m.Name, err) // which is not the module's fault
 	}
 	if err != nil {
 		return nil, &ModuleError{Name: m.Name, Faults: trialFaults(err)}

@@ -91,12 +91,19 @@ var (
 	errOverflow = errors.New("stack overflow: calls are nested too deeply")
 )
 
-// refill is what a guest calls that has used up its slice, or its stack.
+// refill is what a guest calls that has used up its slice, or its stack, or asks for
+// more memory than one instance may have.
 func refill(ctx context.Context, _ api.Module, stack []uint64) {
-	if api.DecodeU32(stack[0]) != meter.ReasonFuel {
+	i := ctx.(*callContext).inst
+	switch api.DecodeU32(stack[0]) {
+	case meter.ReasonFuel:
+		i.refuel()
+	case meter.ReasonMemory:
+		i.holds.beyond = true
+		i.spend(hostCall)
+	default:
 		panic(errOverflow)
 	}
-	ctx.(*callContext).inst.refuel()
 }
 
 // refuel ends a slice: the guest gets another one, or is ended.

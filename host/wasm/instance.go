@@ -21,6 +21,7 @@ type instance struct {
 	module   api.Module
 	memory   api.Memory
 	handle   api.Function // of all that the module exports, see run
+	holds    *guestMemory
 	declared declaration
 	clock    clock
 	random   random
@@ -75,7 +76,7 @@ func phaseRules() *rules {
 // instantiate starts an instance: _initialize, ch_abi_version, ch_callbacks,
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
-	i := &instance{plugin: p}
+	i := &instance{plugin: p, holds: &guestMemory{plugin: p}}
 	i.stdout = &lineWriter{log: p.log, charge: i.spend}
 	config := i.clock.configure(wazero.NewModuleConfig()).
 		WithName(""). // a name would let other modules import from this one
@@ -83,8 +84,12 @@ func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 		WithEnv("GOMEMLIMIT", fmt.Sprint(p.limits.Memory/4*3)).
 		WithStdout(i.stdout).WithStderr(i.stdout).
 		WithRandSource(&i.random)
-	module, err := p.code.runtime.InstantiateModule(ctx, p.code.module, config)
+	if err := i.holds.reserve(int64(p.code.module.ExportedMemories()[abi.MemoryExport].Min()) * wasmPage); err != nil {
+		return nil, err
+	}
+	module, err := p.code.runtime.InstantiateModule(i.holds.allocating(ctx), p.code.module, config)
 	if err != nil {
+		i.holds.Free()
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
 	i.module = module
@@ -288,6 +293,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	if ctx.Err() != nil {
 		return ended(ctx, phase)
 	}
+	i.holds.begin()
 	i.tank.fill(i.budget(phase))
 	i.context = callContext{Context: ctx, inst: i}
 	i.stack = [2]uint64{api.EncodeU32(uint32(e)), api.EncodeU32(argument)}
@@ -313,7 +319,11 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	case errors.Is(err, errEnded):
 		return ended(ctx, phase)
 	}
-	return &TrapError{Phase: phase, Err: err}
+	trap := &TrapError{Phase: phase, Err: err}
+	if limit := i.holds.explain(phase, trap); limit != nil {
+		return limit
+	}
+	return trap
 }
 
 // ended is the error of a callback that nobody waits for any more.

@@ -30,6 +30,7 @@ type Plugin struct {
 	declared declaration // what the trial instance said of itself
 	traits   channel.Traits
 
+	account *account
 	slots   *slots // one for each instance that may be in use
 	circuit circuit
 
@@ -78,6 +79,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),
 		circuit:  circuit{now: e.clock},
+		account:  e.account(tenant),
 	}
 }
 

@@ -1,0 +1,192 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/chhost/chhost/abi"
+)
+
+// account counts the memory that guests hold together. It is safe for concurrent use.
+type account struct {
+	whose string // for people
+	limit int64  // in bytes; 0: none
+	held  atomic.Int64
+	of    *account // what this one is a part of, or nil
+}
+
+// take takes n bytes, and tells whose account has not so many left if it fails.
+func (a *account) take(n int64) (short *account) {
+	for part := a; part != nil; part = part.of {
+		if held := part.held.Add(n); part.limit > 0 && held > part.limit {
+			for back := a; ; back = back.of {
+				back.held.Add(-n)
+				if back == part {
+					return part
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *account) give(n int64) {
+	for part := a; part != nil; part = part.of {
+		part.held.Add(-n)
+	}
+}
+
+// account returns a tenant's.
+func (e *Engine) account(tenant string) *account {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.tenants[tenant]
+	if a == nil {
+		a = &account{whose: "the tenant's", limit: e.tenantMemory, of: &e.memory}
+		e.tenants[tenant] = a
+	}
+	return a
+}
+
+// Memory is how many bytes of linear memory the instances of all plugins hold.
+func (e *Engine) Memory() int64 { return e.memory.held.Load() }
+
+// TenantMemory is how many of them are a tenant's.
+func (e *Engine) TenantMemory(tenant string) int64 { return e.account(tenant).held.Load() }
+
+// guestMemory is the linear memory of one instance. It implements
+// [experimental.LinearMemory] and belongs to who has the instance.
+type guestMemory struct {
+	plugin *Plugin
+	bytes  []byte
+	taken  int64    // from the account
+	most   uint64   // bytes, ever
+	short  *account // whose was used up when the guest was last refused some, in this call
+	beyond bool     // the guest asked for more than one instance may have, in this call
+}
+
+// reserve takes what the memory has from the beginning, since the engine cannot be
+// told that there is none.
+func (m *guestMemory) reserve(n int64) error {
+	if short := m.take(n); short != nil {
+		return m.refused(abi.PhaseSetup, short)
+	}
+	return nil
+}
+
+// take takes n bytes from the account, if need be after instances that nobody uses
+// now have been given up.
+func (m *guestMemory) take(n int64) (short *account) {
+	a := m.plugin.account
+	for short = a.take(n); short != nil && m.plugin.engine.shed(a); short = a.take(n) {
+	}
+	if short == nil {
+		m.taken += n
+	} else {
+		m.plugin.engine.counts.MemoryRefused.Add(1)
+	}
+	return short
+}
+
+func (m *guestMemory) refused(phase abi.Phase, short *account) *LimitError {
+	return &LimitError{
+		Phase: phase, Limit: LimitMemory, shared: true,
+		Detail: fmt.Sprintf("%s plugins hold %d bytes of memory and may have %d", short.whose, short.held.Load(), short.limit),
+	}
+}
+
+// Allocate implements [experimental.MemoryAllocator].
+func (m *guestMemory) Allocate(_, most uint64) experimental.LinearMemory {
+	m.most = most
+	return m
+}
+
+// Reallocate implements [experimental.LinearMemory]. It is nil if there is not so
+// much: memory.grow then returns -1.
+func (m *guestMemory) Reallocate(size uint64) []byte {
+	if size > uint64(cap(m.bytes)) && !m.enlarge(size) {
+		return nil
+	}
+	m.bytes = m.bytes[:size]
+	return m.bytes
+}
+
+// enlarge makes room for size bytes, with some to spare if it grows little by little.
+func (m *guestMemory) enlarge(size uint64) bool {
+	room := int64(max(size, min(m.most, uint64(cap(m.bytes))/4*5)) / wasmPage * wasmPage)
+	if extra := max(0, room-m.taken); m.plugin.account.take(extra) == nil {
+		m.taken += extra
+	} else {
+		room = int64(size)
+		if m.short = m.take(max(0, room-m.taken)); m.short != nil {
+			return false
+		}
+	}
+	grown := make([]byte, len(m.bytes), room)
+	copy(grown, m.bytes)
+	m.bytes = grown
+	return true
+}
+
+// Free implements [experimental.LinearMemory]. It may be called more than once.
+func (m *guestMemory) Free() {
+	m.plugin.account.give(m.taken)
+	m.taken, m.bytes = 0, nil
+}
+
+// begin is called before the guest is entered.
+func (m *guestMemory) begin() { m.short, m.beyond = nil, false }
+
+// explain returns what a trap becomes if the guest was refused memory before it, in
+// the same call; else it is nil.
+func (m *guestMemory) explain(phase abi.Phase, trap *TrapError) *LimitError {
+	var e *LimitError
+	switch {
+	case m.short != nil:
+		e = m.refused(phase, m.short)
+	case m.beyond:
+		e = &LimitError{Phase: phase, Limit: LimitMemory, Detail: fmt.Sprintf("an instance may have %d bytes", int64(m.plugin.limits.pages())*wasmPage)}
+	default:
+		return nil
+	}
+	text, _ := splitTrap(trap.Err)
+	e.Detail += "; the guest then failed: " + printable(text, maxTrapText)
+	e.trap = trap.Err
+	return e
+}
+
+// shed destroys one idle instance whose memory is of this account, and tells whether
+// there was one.
+func (e *Engine) shed(a *account) bool {
+	for _, p := range e.open() {
+		if p.account == a && p.giveUp() {
+			return true
+		}
+	}
+	return false
+}
+
+// giveUp destroys the instance that has been idle for longest, if it is to be had at
+// once.
+func (p *Plugin) giveUp() bool {
+	p.mu.Lock()
+	var inst *instance
+	if len(p.idle) > 0 {
+		inst = p.idle[0]
+	}
+	p.mu.Unlock()
+	if inst == nil || !p.borrow(inst, 0) {
+		return false
+	}
+	inst.destroy()
+	p.release(nil)
+	return true
+}
+
+// allocating is the context of an instantiation with this memory.
+func (m *guestMemory) allocating(ctx context.Context) context.Context {
+	return experimental.WithMemoryAllocator(ctx, m)
+}
