@@ -224,3 +224,101 @@ func TestLineWriter(t *testing.T) {
 		t.Errorf("too much at once: %d, %v", n, err)
 	}
 }
+
+// TestFailuresAreInThePluginsLog: how the guest failed, with its stack, is in the
+// plugin's own log, at which event it was, and fit for a terminal; the error that the
+// host logs is without it. A guest that floods its log cannot hide it, and clients
+// that crash it as fast as they can do not fill the log.
+func TestFailuresAreInThePluginsLog(t *testing.T) {
+	var log channeltest.Log
+	var second atomic.Int64
+	e := newTestEngine(t, Config{Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: func() time.Time { return time.Unix(second.Load(), 0) }})
+	p := compile(t, e, "served/named", Limits{})
+	_, err := p.HandleIn(t.Context(), event("{}"))
+	if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("the host logs %q", err)
+	}
+	var line struct{ Level, Msg, Plugin, Tenant, Callback, Topic, Event, Err, Stack string }
+	if err := json.Unmarshal([]byte(log.String()), &line); err != nil {
+		t.Fatalf("%q: %v", log.String(), err)
+	}
+	if line.Level != "ERROR" || line.Msg != "the plugin failed" || line.Plugin != "served/named@1" || line.Tenant != "default" ||
+		line.Callback != "handle_in" || line.Topic != "rooms:lobby" || line.Event != "new:msg" ||
+		line.Err != "wasm: trap in handle_in: wasm error: unreachable" || !strings.Contains(line.Stack, "where_it_happens") {
+		t.Errorf("the line is %+v", line)
+	}
+	if strings.Contains(log.String(), `{}`) {
+		t.Error("the payload is in the log")
+	}
+
+	second.Store(1)
+	flood, lines := compile(t, e, "served/puppet", Limits{LogLines: 2}), func(text string) int { return log.Count(text) }
+	for range 3 * crashLines {
+		_, _ = flood.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opLog, 1, text("noise")}, step{opUnreachable}))
+	}
+	if n, m := lines(`"noise"`), lines("the plugin failed"); n != 2 || m != 1+crashLines {
+		t.Errorf("%d lines of the guest's and %d failures are logged", n, m)
+	}
+	second.Store(2)
+	_, _ = flood.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opReply, 7, 0, 0, 0}))
+	if n := lines(fmt.Sprintf(`"dropped_before":%d`, 2*crashLines)); n != 1 {
+		t.Error("it is not said how many failures were left out")
+	}
+	if !strings.Contains(log.String(), `reply, argument status`) {
+		t.Error("a broken rule is not in the log")
+	}
+}
+
+// TestLoggingCostsFuel by the byte and by the line, be they logged or left out, and the
+// same each time: a callback that writes a megabyte of line ends would else keep the
+// host busy for longer than all that its fuel is for.
+func TestLoggingCostsFuel(t *testing.T) {
+	var second atomic.Int64
+	p, _ := logged(t, Limits{LogLines: 2}, func() time.Time { return time.Unix(second.Load(), 0) })
+	used := func(steps ...step) int64 {
+		t.Helper()
+		inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.put(inst)
+		if _, err := inst.call(t.Context(), abi.PhaseHandleIn, scripted(t, abi.StatusOK, steps...)); err != nil {
+			t.Fatal(err)
+		}
+		return p.limits.Fuel - inst.tank.left()
+	}
+	none, all := used(step{opLog, 1, 4096, 0}), used(step{opLog, 1, 4096, 1 << 10})
+	if all-none != logByte<<10 {
+		t.Errorf("a line of 1 KiB costs %d more than an empty one", all-none)
+	}
+	for n := range 10 {
+		second.Store(int64(n / 5)) // at some of them the log is full
+		if again := used(step{opLog, 1, 4096, 1 << 10}); again != all {
+			t.Errorf("the same line costs %d, and %d before", again, all)
+		}
+	}
+	if cut := used(step{opLog, 1, 4096, 100 << 10}); cut != all {
+		t.Errorf("a line of 100 KiB, of which 1 KiB is looked at, costs %d", cut)
+	}
+	const n = 10_000
+	out := func(fill byte) int64 {
+		return used(step{opFill, 4 * wasmPage, int(fill), n}, step{opPoke, 1024, 4 * wasmPage}, step{opPoke, 1028, n}, step{opGrow, 1}, step{opWrite, 1, 1024, 1, 512})
+	}
+	_ = used(step{opGrow, 1})
+	if long, short := out('x'), out('\n'); short-long < n*hostCall {
+		t.Errorf("%d line ends cost %d more than one line of as many bytes", n, short-long)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""}, {"plain ~", "plain ~"}, {"ü☃😀", "ü☃😀"}, {"a\r\n\tb", `a\r\n\tb`}, {"\x00\x1b[31m\x7f", `\x00\x1b[31m\x7f`},
+		{"\u0085\u009b", `\u0085\u009b`}, {"\u202eevil\u2066", `\u202eevil\u2066`}, {"a\u2028b\ufeff", `a\u2028b\ufeff`},
+		{"👩\u200d👧", "👩\u200d👧"}, {"\xff\xfe", "\ufffd"}, {`\n`, `\n`}, {strings.Repeat("a", 50), strings.Repeat("a", 40) + " [cut]"},
+		{strings.Repeat("é", 50), strings.Repeat("é", 20) + " [cut]"}, {strings.Repeat("\x00", 41), strings.Repeat(`\x00`, 40) + " [cut]"},
+	} {
+		if got := printable(c.text, 40); got != c.want || printable([]byte(c.text), 40) != c.want {
+			t.Errorf("%q is shown as %q, want %q", c.text, got, c.want)
+		}
+	}
+}
