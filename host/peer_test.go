@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/chhost/chhost/host/channel"
 )
 
 // TestPeer shows whom the host takes for the client, behind two kinds of trusted
@@ -185,24 +187,28 @@ func FuzzPeer(f *testing.F) {
 	})
 }
 
-// TestPlaces: what one person may well have several of is one place.
-func TestPlaces(t *testing.T) {
+// TestNetworksArePeers: what one person may well have several of is one place.
+func TestNetworksArePeers(t *testing.T) {
 	p, err := newPeers(nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := p.place("192.0.2.1")
+	place := func(addr string) channel.Peer {
+		at, _ := netip.ParseAddr(addr) // the zero value for what is no address
+		return p.place(at)
+	}
+	one := place("192.0.2.1")
 	for addr, same := range map[string]bool{
 		"192.0.2.1": true, "192.0.2.2": false, "192.0.3.1": false, "::1": false, "c000:201::": false, "unix": false, "": false,
 	} {
-		if got := p.place(addr) == one; got != same {
+		if got := place(addr) == one; got != same {
 			t.Errorf("%q is the place of 192.0.2.1: %v", addr, got)
 		}
 	}
-	if a := p.place("2001:db8:0:1::1"); a != p.place("2001:db8:0:1:ffff::2") || a == p.place("2001:db8:0:2::1") || a == 0 {
+	if a := place("2001:db8:0:1::1"); a != place("2001:db8:0:1:ffff::2") || a == place("2001:db8:0:2::1") || a == 0 {
 		t.Error("of IPv6, the first 64 bits are the place")
 	}
-	if p.place("unix") != 0 || p.place("@") != 0 {
+	if place("unix") != 0 || place("@") != 0 {
 		t.Error("what is no address is a place")
 	}
 }
