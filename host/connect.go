@@ -77,9 +77,10 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 
 // admit asks the connector, if there is one.
 func (h *Host) admit(r *http.Request, transport, token string, client peer) (socket.Config, error) {
+	from := h.peers.stand(client)
 	if !h.tenant.Connects() {
 		cfg := h.tenant.Socket()
-		cfg.Peer = h.peers.place(client.addr)
+		cfg.Peer = from
 		return cfg, nil
 	}
 	params, err := parseParams(r.URL.RawQuery)
@@ -98,7 +99,7 @@ func (h *Host) admit(r *http.Request, transport, token string, client peer) (soc
 	if err != nil {
 		return socket.Config{}, err
 	}
-	return h.tenant.Connect(r.Context(), h.peers.place(client.addr), info)
+	return h.tenant.Connect(r.Context(), from, info)
 }
 
 // uriOf is where the request went, as the client wrote it and as it reached this

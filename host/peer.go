@@ -105,27 +105,14 @@ func (p *peers) of(r *http.Request) peer {
 	return peer{addr.String(), addr}
 }
 
-// place is the peer that stands for an address: of IPv6 the first 64 bits, since
-// whoever has one address has all that differ in the others.
-func (p *peers) place(addr netip.Addr) channel.Peer {
-	if !addr.IsValid() {
+// stand is what stands for a client's place where it is to blame for something. Those
+// that have none, the machine's own, count as one.
+func (p *peers) stand(client peer) channel.Peer {
+	at := placeOf(client.addr)
+	if !at.counts() {
 		return 0
 	}
-	return channel.Peer(maphash.Comparable(p.seed, network(addr)) | 1) // not the one that nothing is known of
-}
-
-// network is the network whose clients count together: an IPv4 address, or the first
-// 64 bits of an IPv6 address.
-func network(addr netip.Addr) netip.Addr {
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		panic("BUG: " + err.Error()) // it has as many bits
-	}
-	return prefix.Addr()
+	return channel.Peer(maphash.Bytes(p.seed, at[:]) | 1) // not 0
 }
 
 func (p *peers) trusts(addr netip.Addr) bool {

@@ -187,28 +187,23 @@ func FuzzPeer(f *testing.F) {
 	})
 }
 
-// TestNetworksArePeers: what one person may well have several of is one place.
-func TestNetworksArePeers(t *testing.T) {
+// TestWhatStandsForAPlace: what one person may well have several of is one place, and
+// all that have none are one.
+func TestWhatStandsForAPlace(t *testing.T) {
 	p, err := newPeers(nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	place := func(addr string) channel.Peer {
-		at, _ := netip.ParseAddr(addr) // the zero value for what is no address
-		return p.place(at)
-	}
-	one := place("192.0.2.1")
-	for addr, same := range map[string]bool{
-		"192.0.2.1": true, "192.0.2.2": false, "192.0.3.1": false, "::1": false, "c000:201::": false, "unix": false, "": false,
-	} {
-		if got := place(addr) == one; got != same {
+	stand := func(addr string) channel.Peer { return p.stand(peer{addr, netip.MustParseAddr(addr)}) }
+	for addr, same := range map[string]bool{"192.0.2.1": true, "192.0.2.2": false, "192.0.3.1": false, "2001:db8::": false, "127.0.0.1": false} {
+		if got := stand(addr) == stand("192.0.2.1"); got != same {
 			t.Errorf("%q is the place of 192.0.2.1: %v", addr, got)
 		}
 	}
-	if a := place("2001:db8:0:1::1"); a != place("2001:db8:0:1:ffff::2") || a == place("2001:db8:0:2::1") || a == 0 {
+	if a := stand("2001:db8:0:1::1"); a != stand("2001:db8:0:1:ffff::2") || a == stand("2001:db8:0:2::1") || a == 0 {
 		t.Error("of IPv6, the first 64 bits are the place")
 	}
-	if place("unix") != 0 || place("@") != 0 {
-		t.Error("what is no address is a place")
+	if p.stand(peer{name: "@"}) != 0 || stand("127.0.0.1") != 0 || stand("::1") != 0 {
+		t.Error("what has no place has one")
 	}
 }

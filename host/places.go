@@ -53,7 +53,15 @@ func placeOf(addr netip.Addr) place {
 	if !addr.IsValid() || addr.IsLoopback() {
 		return place{}
 	}
-	return network(addr).As16()
+	bits := 64
+	if addr.Is4() {
+		bits = 32
+	}
+	network, err := addr.Prefix(bits)
+	if err != nil {
+		panic("BUG: " + err.Error()) // it has as many bits
+	}
+	return network.Addr().As16()
 }
 
 func newPlaces(limits Connections, counts *socket.Counts) *places {

@@ -50,6 +50,9 @@ const crashLines = 10
 // crash logs a failure of the guest for its author: what failed, at which event, and
 // the guest's stack. The event is nil at the start of an instance.
 func (g *guestLog) crash(phase abi.Phase, ev *channel.Event, err error) {
+	if !g.log.Enabled(context.Background(), slog.LevelError) {
+		return
+	}
 	dropped, ok := g.admit(&g.crashes, crashLines)
 	if !ok {
 		return
