@@ -44,6 +44,7 @@ var rooms = []room{
 	{"host/phx", 0, "The Phoenix wire protocol", "", ""},
 	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
 	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
+	{"host/wasm/sched", 0, "Shares out the processors between guests", "", ""},
 	{"host/wasm/module", 0, "Reads untrusted WebAssembly modules", "", ""},
 
 	{"abi/gen", 1, "Renders abi for the guest SDKs", "abi", ""},
@@ -60,7 +61,7 @@ var rooms = []room{
 	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
 	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
-	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module", "github.com/tetratelabs/wazero"},
+	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module host/wasm/sched", "github.com/tetratelabs/wazero"},
 
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 

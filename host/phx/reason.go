@@ -45,6 +45,8 @@ const (
 	ReasonTooManyConnections Reason = "too_many_connections"
 	// ReasonBusy: no instance of the plugin was free in time.
 	ReasonBusy Reason = "busy"
+	// ReasonTenantCPUExhausted: the tenant's plugins have used as much as they may.
+	ReasonTenantCPUExhausted Reason = "tenant_cpu_exhausted"
 	// ReasonUnavailable: the plugin is not being served at the moment.
 	ReasonUnavailable Reason = "unavailable"
 )

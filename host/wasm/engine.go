@@ -16,6 +16,7 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/internal/limitlog"
+	"github.com/chhost/chhost/host/wasm/sched"
 )
 
 // Config configures an [Engine]. The zero value is usable.
@@ -36,6 +37,12 @@ type Config struct {
 	// from is counted no more as soon as it has grown, and freed later. Defaults: no
 	// bound, and 512 MiB.
 	Memory, TenantMemory int64
+	// GuestSlots is how many guests may run at once beyond their first slice, see
+	// package sched. Default: one less than GOMAXPROCS, at least 1.
+	GuestSlots int
+	// Share tells what the guests of a tenant may use together. It is asked at each
+	// Compile. Default: all tenants have the same weight and no limit.
+	Share func(tenant string) Share
 
 	// clock is what back-off times pass on. Default time.Now.
 	clock func() time.Time
@@ -52,6 +59,8 @@ type Engine struct {
 	memory   account // of the node
 
 	tenantMemory int64
+	sched        *sched.Scheduler
+	share        func(tenant string) Share
 
 	mu        sync.Mutex
 	plugins   map[*Plugin]struct{}
@@ -65,7 +74,8 @@ var ErrClosed = errors.New("wasm: closed")
 
 // NewEngine returns an engine. The error is that of the cache directory.
 func NewEngine(cfg Config) (*Engine, error) {
-	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account)}
+	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
+		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share}
 	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
 	e.tenantMemory = cfg.TenantMemory
 	if e.tenantMemory <= 0 {
@@ -174,6 +184,9 @@ func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*
 	}
 	p := newPlugin(e, c, m, limits)
 	err := p.trial(ctx)
+	if err != nil {
+		p.tenant.Release()
+	}
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("wasm: compiling %s: %w", m.Name, context.Cause(ctx))
 	}

@@ -58,18 +58,28 @@ type tank struct {
 	global  api.MutableGlobal // the guest's own counter
 	reserve int64             // what the guest has not been given yet
 	owed    int64             // for what the host did, which the counter does not know yet
+	billed  int64             // what was left when the tenant was last charged
 	since   time.Time         // when the first slice ended, or zero
+	waited  time.Duration     // since then, for a processor
 }
 
 // fill begins a callback.
 func (t *tank) fill(fuel int64) {
 	first := min(fuel, slice)
-	t.reserve, t.owed, t.since = fuel-first, 0, time.Time{}
+	t.reserve, t.owed, t.billed, t.since, t.waited = fuel-first, 0, fuel, time.Time{}, 0
 	t.global.Set(uint64(first))
 }
 
 // left is what is left of the callback's fuel; it is below zero if more was used.
 func (t *tank) left() int64 { return t.reserve + int64(t.global.Get()) - t.owed }
+
+// bill is what was used since the last time.
+func (t *tank) bill() int64 {
+	left := t.left()
+	fuel := t.billed - left
+	t.billed = left
+	return fuel
+}
 
 // budget is how much fuel a phase has. Whatever happens once for each instance or
 // membership has more than what happens for each event, which can make a guest that
@@ -106,7 +116,8 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 	}
 }
 
-// refuel ends a slice: the guest gets another one, or is ended.
+// refuel ends a slice: the guest gets another one, or is ended. The time that it waits
+// for a processor is not its own: how long that is depends on others.
 func (i *instance) refuel() {
 	if i.context.Err() != nil {
 		panic(errEnded)
@@ -114,7 +125,7 @@ func (i *instance) refuel() {
 	t, limits := &i.tank, &i.plugin.limits
 	if now := time.Now(); t.since.IsZero() {
 		t.since = now
-	} else if now.Sub(t.since) > limits.callbackTime {
+	} else if now.Sub(t.since)-t.waited > limits.callbackTime {
 		i.exceeded(LimitOutOfTime, fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
 	}
 	fuel := int64(t.global.Get()) - t.owed
@@ -127,6 +138,7 @@ func (i *instance) refuel() {
 		fuel, t.reserve = fuel+more, t.reserve-more
 	}
 	t.global.Set(uint64(fuel))
+	i.pass()
 }
 
 func (i *instance) outOfFuel() *LimitError {

@@ -12,6 +12,7 @@ import (
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/wasm/meter"
+	"github.com/chhost/chhost/host/wasm/sched"
 )
 
 // instance is one running copy of a plugin's module. It serves one call at a
@@ -37,6 +38,7 @@ type instance struct {
 	current call
 	stack   [2]uint64 // which function is called and its parameter; then its result
 	tank    tank
+	guest   *sched.Guest
 	context callContext // of the call that is running
 }
 
@@ -76,7 +78,7 @@ func phaseRules() *rules {
 // instantiate starts an instance: _initialize, ch_abi_version, ch_callbacks,
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
-	i := &instance{plugin: p, holds: &guestMemory{plugin: p}}
+	i := &instance{plugin: p, guest: p.tenant.Guest(), holds: &guestMemory{plugin: p}}
 	i.stdout = &lineWriter{log: p.log, charge: i.spend}
 	config := i.clock.configure(wazero.NewModuleConfig()).
 		WithName(""). // a name would let other modules import from this one
@@ -294,10 +296,13 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 		return ended(ctx, phase)
 	}
 	i.holds.begin()
+	if err := i.begin(ctx, phase); err != nil {
+		return err
+	}
 	i.tank.fill(i.budget(phase))
 	i.context = callContext{Context: ctx, inst: i}
 	i.stack = [2]uint64{api.EncodeU32(uint32(e)), api.EncodeU32(argument)}
-	err := i.handle.CallWithStack(&i.context, i.stack[:])
+	err := i.execute()
 	i.context.Context = nil
 	i.stdout.flush()
 	if err == nil && i.tank.left() < 0 { // what was used since the last question
@@ -318,6 +323,8 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 		return limit
 	case errors.Is(err, errEnded):
 		return ended(ctx, phase)
+	case errors.Is(err, sched.ErrLate):
+		return i.busy()
 	}
 	trap := &TrapError{Phase: phase, Err: err}
 	if limit := i.holds.explain(phase, trap); limit != nil {

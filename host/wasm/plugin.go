@@ -13,6 +13,7 @@ import (
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/wasm/sched"
 )
 
 // Plugin is one version of a module, ready to be called. It implements
@@ -20,6 +21,7 @@ import (
 type Plugin struct {
 	engine   *Engine
 	code     *code
+	tenant   *sched.Tenant
 	name     string
 	settings map[string]string
 	limits   Limits
@@ -69,6 +71,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	return &Plugin{
 		engine:   e,
 		code:     c,
+		tenant:   e.tenant(tenant),
 		name:     name,
 		settings: settings,
 		limits:   limits,
@@ -139,6 +142,9 @@ func (p *Plugin) Connect(ctx context.Context, ev *channel.Event) (channel.Result
 func (p *Plugin) serve(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
 	if ev.Payload.Len() > p.limits.Payload {
 		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
+	}
+	if err := p.admit(ctx, phase); err != nil {
+		return channel.Result{}, err
 	}
 	inst, err := p.take(ctx, phase)
 	if err != nil {
@@ -220,12 +226,7 @@ func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 		return nil
 	}
 	var late <-chan time.Time
-	switch phase {
-	case abi.PhaseJoin, abi.PhaseHandleIn, abi.PhaseConnect:
-		// A client can be told that the plugin is busy. A leave that was not run
-		// would be lost, and a broadcast or a timer that was not delivered would
-		// have to fail the channel of a client that did nothing; they wait, and
-		// what waits is bounded by the mailboxes.
+	if impatient(phase) {
 		timer := time.NewTimer(p.limits.Wait)
 		defer timer.Stop()
 		late = timer.C
@@ -297,6 +298,7 @@ func (p *Plugin) Close(ctx context.Context) error {
 		p.idle = nil
 		p.mu.Unlock()
 		p.freeErr = p.code.close(ctx) // with all instances
+		p.tenant.Release()
 	})
 	return p.freeErr
 }
