@@ -23,14 +23,15 @@ help:
 	@echo 'make build      the command and the example plugins, into .cache/bin and .cache/guests'
 	@echo 'make bench      measures the figures and prints them beside their bounds (BENCH=regexp RUNS=$(RUNS))'
 	@echo 'make proof      what takes minutes and a quiet machine (PROOF=regexp)'
+	@echo 'make peers      runs hostile modules against a bare wazero host, Extism and chhost (minutes)'
 	@echo 'make fuzz       every fuzz target       (FUZZTIME=$(FUZZTIME) FUZZ=regexp)'
 	@echo 'make generate   renders what is made from abi/, re-assembles the .wat fixtures'
 	@echo 'make clean      takes away everything that these commands made'
 
-test build bench proof fuzz generate clean:
+test build bench proof peers fuzz generate clean:
 	@.ci/steps $@
 
 test-%:
 	@.ci/steps test $*
 
-.PHONY: help test build bench proof fuzz generate clean
+.PHONY: help test build bench proof peers fuzz generate clean

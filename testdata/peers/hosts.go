@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	extism "github.com/extism/go-sdk"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/wasm"
+)
+
+// peer is one host: what it does with a module, once.
+type peer struct {
+	name string
+	// load makes the module ready, and returns what calls it.
+	load func(ctx context.Context, bin []byte) (call func(context.Context) error, err error)
+}
+
+func hosts() []peer {
+	return []peer{
+		{"wazero", bare(false)},
+		{"wazero, CloseOnContextDone", bare(true)},
+		{"Extism", viaExtism},
+		{"chhost", viaChhost},
+	}
+}
+
+func hostNamed(name string) peer {
+	for _, h := range hosts() {
+		if h.name == name {
+			return h
+		}
+	}
+	panic("there is no host " + name)
+}
+
+// run uploads the module and calls it, each within the deadline.
+func (p peer) run(bin []byte) (upload, called string) {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	call, err := p.load(ctx, bin)
+	if err != nil {
+		return text(err), ""
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := call(ctx); err != nil {
+		return "", text(err)
+	}
+	return "", ""
+}
+
+func text(err error) string { return fmt.Sprintf("%.200s", err.Error()) }
+
+// bare is what the engine's documentation shows, with a memory limit.
+func bare(closes bool) func(context.Context, []byte) (func(context.Context) error, error) {
+	return func(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryLimitPages(pages).WithCloseOnContextDone(closes))
+		if _, err := wasi_snapshot_preview1.Instantiate(ctx, r); err != nil {
+			return nil, err
+		}
+		// What gets in first is the one that something is taken from.
+		if _, err := r.Instantiate(ctx, caseFile("victim")); err != nil {
+			return nil, err
+		}
+		compiled, err := r.CompileModule(ctx, bin)
+		if err != nil {
+			return nil, err
+		}
+		// Names and start functions are left as they are, as in the documentation.
+		m, err := r.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithStdout(io.Discard).WithSysNanosleep())
+		if err != nil {
+			return nil, err
+		}
+		f := m.ExportedFunction("run")
+		return func(ctx context.Context) error {
+			_, err := f.Call(ctx)
+			return err
+		}, nil
+	}
+}
+
+// viaExtism is what its README shows, with a time-out and a memory limit.
+func viaExtism(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+	manifest := extism.Manifest{
+		Wasm:    []extism.Wasm{extism.WasmData{Data: caseFile("victim"), Name: "victim"}, extism.WasmData{Data: bin, Name: "main"}},
+		Memory:  &extism.ManifestMemory{MaxPages: pages},
+		Timeout: uint64(deadline / time.Millisecond),
+	}
+	p, err := extism.NewPlugin(ctx, manifest, extism.PluginConfig{EnableWasi: true}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		_, _, err := p.CallWithContext(ctx, "run", nil)
+		return err
+	}, nil
+}
+
+// viaChhost calls handle_in, which calls run. The deadline is the callback's own: that
+// of its fuel.
+func viaChhost(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+	e, err := wasm.NewEngine(wasm.Config{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.Compile(ctx, wasm.Module{Name: "victim", Binary: caseFile("nothing")}); err != nil {
+		return nil, err
+	}
+	p, err := e.Compile(ctx, wasm.Module{Name: "main", Binary: bin})
+	if err != nil {
+		return nil, err
+	}
+	payload, err := phx.Object([]byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	ev := &channel.Event{Topic: "t", Event: "e", Payload: payload, SocketAssigns: []byte("{}"), Now: time.Now()}
+	return func(ctx context.Context) error {
+		_, err := p.HandleIn(ctx, ev)
+		return err
+	}, nil
+}
