@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/wasm/meter"
 )
 
@@ -307,7 +308,7 @@ func costs(list []string) bool {
 	return false
 }
 
-// TestNothingIsUnmetered: whatever is rewritten, every function and every loop begins
+// TestNothingIsUnmetered: whatever is rewritten, a plugin in Go among it, every function and every loop begins
 // with a charge and a question, and nothing of the guest's names what is the host's.
 func TestNothingIsUnmetered(t *testing.T) {
 	var paths []string
@@ -318,7 +319,7 @@ func TestNothingIsUnmetered(t *testing.T) {
 		}
 		paths = append(paths, more...)
 	}
-	var modules [][]byte
+	modules := [][]byte{hosttest.Guest(t, "plugins/chat")}
 	for _, path := range paths {
 		bin, err := os.ReadFile(path)
 		if err != nil {
