@@ -359,7 +359,7 @@ func TestProofGenerated(t *testing.T) {
 	if os.Getenv("CHHOST_PROOF") == "" {
 		t.Skip("the full form: make proof")
 	}
-	const n = 50_000
+	const n = 20_000
 	runBatches(t, 10_000, n)
 }
 
