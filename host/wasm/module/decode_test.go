@@ -380,6 +380,21 @@ func TestOrdinary(t *testing.T) {
 	}
 }
 
+// TestOrdinaryBudget: the short way takes as many of each as the walker does, and not
+// one more.
+func TestOrdinaryBudget(t *testing.T) {
+	behind := strings.Repeat("\x01", 2*window)
+	for name, one := range map[string]string{"blocks": "\x02\x40\x0b", "branches": "\x41\x00\x0d\x00", "tables": "\x41\x00\x0e\x00\x00", "loops": "\x03\x40\x0b", "calls": "\x10\x00", "indirect": "\x41\x00\x11\x00\x00"} {
+		for n := range 8 {
+			options := Options{Blocks: 5, Loops: 4, Moves: 5}
+			_, err := decodeTwice(t, fmt.Sprint(n, " ", name), []byte(function(strings.Repeat(one, n)+behind)), options)
+			if most := map[bool]int{true: 4, false: 5}[name == "loops"]; (err == nil) != (n <= most) {
+				t.Errorf("%d %s: %v", n, name, err)
+			}
+		}
+	}
+}
+
 // TestOrdinaryInstructions tries every instruction with numbers of every length,
 // before and behind others, cut and not.
 func TestOrdinaryInstructions(t *testing.T) {
