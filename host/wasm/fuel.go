@@ -19,7 +19,7 @@ import (
 // module in its place.
 func prepare(m *Module, limits Limits) error {
 	// The names and numbers that the contract speaks of are its own to refuse: it
-	// lists all that is wrong at once.
+	// lists all that is wrong at once. What is left of the names is the meter's.
 	decoded, err := module.Decode(m.Binary, module.Options{Reserved: true, Tables: math.MaxInt32})
 	if err != nil {
 		return invalid(*m, err)
@@ -27,7 +27,7 @@ func prepare(m *Module, limits Limits) error {
 	if faults := contractFaults(decoded); len(faults) > 0 {
 		return &ModuleError{Name: m.Name, Faults: faults}
 	}
-	metered, err := meter.Rewrite(m.Binary, meter.Options{Pages: limits.pages(), Entries: doorNames()})
+	metered, err := meter.RewriteModule(decoded, meter.Options{Pages: limits.pages(), Entries: doorNames()})
 	if err != nil {
 		return invalid(*m, err)
 	}

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/chhost/chhost/host/wasm/module"
@@ -71,6 +72,12 @@ func Rewrite(bin []byte, options Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return RewriteModule(m, options)
+}
+
+// RewriteModule is [Rewrite] for a module that has been decoded already. What it
+// was decoded with has to bound it as options.Module would, but for Reserved.
+func RewriteModule(m *module.Module, options Options) ([]byte, error) {
 	r := &rewriter{m: m, options: options.withDefaults()}
 	if err := r.refuse(); err != nil {
 		return nil, err
@@ -121,6 +128,18 @@ func (r *rewriter) refuse() error {
 			return fault("import", module.RuleUnsupported, "%.100q %.100q is a %s: only functions can be imported", i.Module.Of(r.m.Binary), i.Name.Of(r.m.Binary), i.Kind)
 		}
 	}
+	if !r.options.Module.Reserved {
+		for _, e := range r.m.Exports {
+			if bytes.HasPrefix(e.Name.Of(r.m.Binary), []byte(module.ReservedPrefix)) {
+				return fault("export", module.RuleReserved, "names that begin with %s belong to the host", module.ReservedPrefix)
+			}
+		}
+		for _, i := range r.m.Imports {
+			if bytes.HasPrefix(i.Module.Of(r.m.Binary), []byte(module.ReservedPrefix)) || bytes.HasPrefix(i.Name.Of(r.m.Binary), []byte(module.ReservedPrefix)) {
+				return fault("import", module.RuleReserved, "names that begin with %s belong to the host", module.ReservedPrefix)
+			}
+		}
+	}
 	for _, b := range r.m.Memories {
 		if b.Min > r.options.Pages {
 			return fault("memory", module.RuleBounds, "the memory begins with %d pages of 64 KiB: %d are allowed", b.Min, r.options.Pages)
@@ -136,7 +155,7 @@ func (r *rewriter) refuse() error {
 
 // offset is where a section begins.
 func (r *rewriter) offset(section string) int {
-	ids := map[string]byte{"import": module.SectionImport, "memory": module.SectionMemory, "table": module.SectionTable}
+	ids := map[string]byte{"import": module.SectionImport, "export": module.SectionExport, "memory": module.SectionMemory, "table": module.SectionTable}
 	for _, s := range r.m.Sections {
 		if s.ID == ids[section] {
 			return int(s.Body.Start)
