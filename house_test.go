@@ -61,7 +61,7 @@ var rooms = []room{
 	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
 	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
-	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module host/wasm/sched", "github.com/tetratelabs/wazero"},
+	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module host/wasm/sched", "github.com/tetratelabs/wazero golang.org/x/sys"},
 
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 
@@ -138,6 +138,7 @@ var goroutines = map[string]start{
 	"host/internal/crew":       {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
 	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
 	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
+	"host/wasm":                {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
 	"host/transport/longpoll":  {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
 	"host/transport/websocket": {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
 

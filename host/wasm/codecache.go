@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,16 +43,18 @@ func (c *code) imports(id abi.Import) bool {
 	return false
 }
 
-// newCode compiles a binary, or takes what the cache has of it.
-func newCode(ctx context.Context, bin []byte, limits Limits, cache wazero.CompilationCache) (c *code, err error) {
+// newCode compiles a binary, or takes what the cache has of it. Its memory may
+// have so many pages. The child that compiles and the process that loads both use
+// this, so that the engine finds what it has made.
+func newCode(ctx context.Context, bin []byte, pages uint32, cache wazero.CompilationCache) (c *code, err error) {
 	c = &code{cache: cache, runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(limits.pages()).
+		WithMemoryLimitPages(pages).
 		WithDebugInfoEnabled(false). // or a trap parses the guest's DWARF, for as long as it likes
 		WithCompilationCache(cache))}
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the engine's compiler panicked: %v", r)
+			err = &compilerPanic{r}
 		}
 		if err != nil {
 			_ = c.close(ctx)
@@ -62,28 +65,41 @@ func newCode(ctx context.Context, bin []byte, limits Limits, cache wazero.Compil
 	return c, err
 }
 
+// compilerPanic is the error of an engine's compiler that panicked.
+type compilerPanic struct{ value any }
+
+func (p *compilerPanic) Error() string {
+	return fmt.Sprintf("the engine's compiler panicked: %v", p.value)
+}
+
 // load returns the compiled code of a binary. A cache that cannot be used, since
 // the disk is full or not ours, costs time and nothing else.
 func (e *Engine) load(ctx context.Context, m Module, limits Limits) (*code, error) {
+	if e.compiler != nil {
+		return e.loadApart(ctx, m, limits)
+	}
 	if e.cacheDir == "" {
-		return newCode(ctx, m.Binary, limits, nil)
+		return newCode(ctx, m.Binary, limits.pages(), nil)
 	}
 	cached, cacheErr := loadCached(ctx, e.cacheDir, m.Binary, limits)
 	if cacheErr == nil {
 		return cached, nil
 	}
-	c, err := newCode(ctx, m.Binary, limits, nil)
+	c, err := newCode(ctx, m.Binary, limits.pages(), nil)
 	if err == nil {
-		e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.version(), "err", cacheErr)
+		e.unusable(m, cacheErr)
 	}
 	return c, err
+}
+
+func (e *Engine) unusable(m Module, err error) {
+	e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.version(), "err", err)
 }
 
 // loadCached compiles by way of the directory. Each binary has one of its own
 // below it, so that only what is loaded has to be verified.
 func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits) (*code, error) {
-	digest := sha256.Sum256(bin)
-	s := seals{dir: filepath.Join(cacheDir, hex.EncodeToString(digest[:16]))}
+	s := sealsOf(cacheDir, bin)
 	if err := s.verify(); err != nil {
 		return nil, err
 	}
@@ -91,7 +107,7 @@ func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCode(ctx, bin, limits, cache)
+	c, err := newCode(ctx, bin, limits.pages(), cache)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +126,12 @@ func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits)
 type seals struct{ dir string }
 
 const sealSuffix = ".seal"
+
+// sealsOf are those of a binary below the cache's directory.
+func sealsOf(cacheDir string, bin []byte) seals {
+	digest := sha256.Sum256(bin)
+	return seals{filepath.Join(cacheDir, hex.EncodeToString(digest[:16]))}
+}
 
 // verify removes every entry that its seal does not match, so that the engine
 // compiles it anew.
@@ -155,13 +177,16 @@ func (s seals) entries(f func(path string, sealed bool) error) error {
 // sealOf computes the seal of an entry: it holds for this name, which the engine
 // derives from the module, and this content only.
 func sealOf(path string) (string, error) {
-	content, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
+	defer f.Close()
 	h := sha256.New()
 	h.Write([]byte(filepath.Base(path)))
-	h.Write(content)
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 

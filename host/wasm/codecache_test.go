@@ -20,8 +20,14 @@ import (
 // cached compiles a fixture in a new engine with the directory, and uses it.
 func cached(t *testing.T, dir, name string) (log string) {
 	t.Helper()
+	return cachedBy(t, nil, dir, name)
+}
+
+// cachedBy is cached with a compiler.
+func cachedBy(t *testing.T, compiler *Compiler, dir, name string) (log string) {
+	t.Helper()
 	var buf channeltest.Log
-	e, err := NewEngine(Config{CacheDir: dir, Logger: buf.Logger()})
+	e, err := NewEngine(Config{CacheDir: dir, Compiler: compiler, Logger: buf.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,21 +225,23 @@ func TestDamagedCache(t *testing.T) {
 			writeFile(t, filepath.Join(filepath.Dir(path), "stray"), []byte("x"))
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			cached(t, dir, "served/echo")
-			path := entry(t, dir)
-			good := readFile(t, path)
-			c.damage(t, path, bytes.Clone(good))
-			for range 2 {
-				if log := cached(t, dir, "served/echo"); log != "" {
-					t.Errorf("the log is %s", log)
+		for by, compiler := range map[string]*Compiler{"process": nil, "child": CompilerMain()} {
+			t.Run(c.name+"/"+by, func(t *testing.T) {
+				dir := t.TempDir()
+				cachedBy(t, compiler, dir, "served/echo")
+				path := entry(t, dir)
+				good := readFile(t, path)
+				c.damage(t, path, bytes.Clone(good))
+				for range 2 {
+					if log := cachedBy(t, compiler, dir, "served/echo"); log != "" {
+						t.Errorf("the log is %s", log)
+					}
+					if got := readFile(t, entry(t, dir)); !bytes.Equal(got, good) {
+						t.Errorf("the entry was not made anew: %d bytes, want %d", len(got), len(good))
+					}
 				}
-				if got := readFile(t, entry(t, dir)); !bytes.Equal(got, good) {
-					t.Errorf("the entry was not made anew: %d bytes, want %d", len(got), len(good))
-				}
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -10,6 +10,10 @@
 // may be half changed; guests keep nothing between calls, so the next event is
 // served by another one.
 //
+// The engine's compiler is not trusted with strangers' modules either: it cannot be
+// stopped, and takes what memory it likes. A program that begins with
+// [CompilerMain] lets a child process with limits run it, and loads what that made.
+//
 // What a guest hands over is not trusted: pointers, names, JSON, flags, statuses
 // and amounts are checked at the import that receives them, and the error names
 // the import, the argument and the rule.

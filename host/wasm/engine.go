@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,13 @@ type Config struct {
 	// loaded in milliseconds. It is created with mode 0700; whoever can write to
 	// it can run code in the host. Default: memory only.
 	CacheDir string
+	// Compiler lets modules be compiled in child processes within the limits of
+	// Compiling, see [CompilerMain]. What is in CacheDir needs none. Default none: the
+	// engine compiles in this process, after the same checks; a module that passes
+	// them can still take seconds of processor time and hundreds of megabytes, which
+	// nothing can end. That is for modules whose authors are trusted.
+	Compiler  *Compiler
+	Compiling CompileLimits
 	// Logger receives what guests log and why they failed. Default none.
 	Logger *slog.Logger
 	// Now is the clock that a guest sees where no event brings one: before its first
@@ -62,6 +70,11 @@ type Engine struct {
 	sched        *sched.Scheduler
 	share        func(tenant string) Share
 
+	compiler *Compiler // nil: compile in this process
+	limits   CompileLimits
+	turns    *turns
+	ending   chan struct{} // closed by Close
+
 	mu        sync.Mutex
 	plugins   map[*Plugin]struct{}
 	tenants   map[string]*account
@@ -74,8 +87,12 @@ var ErrClosed = errors.New("wasm: closed")
 
 // NewEngine returns an engine. The error is that of the cache directory.
 func NewEngine(cfg Config) (*Engine, error) {
-	e := &Engine{guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
-		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share}
+	compiling := cfg.Compiling.withDefaults(runtime.GOMAXPROCS(0))
+	e := &Engine{
+		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
+		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share,
+		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}),
+	}
 	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
 	e.tenantMemory = cfg.TenantMemory
 	if e.tenantMemory <= 0 {
@@ -90,6 +107,9 @@ func NewEngine(cfg Config) (*Engine, error) {
 	}
 	if e.clock == nil {
 		e.clock = time.Now
+	}
+	if !compilesApart() {
+		e.compiler = nil
 	}
 	if cfg.CacheDir == "" {
 		return e, nil
@@ -124,6 +144,14 @@ type Module struct {
 
 // version is what logs and the guest itself call this version.
 func (m *Module) version() string { return fmt.Sprintf("%s@%d", m.Name, max(m.Seq, 1)) }
+
+// owner is the tenant that the plugin belongs to.
+func (m *Module) owner() string {
+	if m.Tenant == "" {
+		return "default"
+	}
+	return m.Tenant
+}
 
 // Compile checks a module against the contract, compiles it, and starts one
 // instance of it as a trial. Each plugin has an engine runtime of its own, so
@@ -166,8 +194,11 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 		return nil, err
 	}
 	c, err := e.load(ctx, m, limits)
-	if err != nil {
+	if err != nil && e.compiler == nil {
 		return nil, invalid(m, err)
+	}
+	if err != nil {
+		return nil, e.compileError(ctx, m, err)
 	}
 	p, err := e.start(ctx, c, m, limits)
 	if err != nil {
@@ -253,10 +284,14 @@ func instantiateModule(ctx context.Context, runtime wazero.Runtime, name string,
 	return nil
 }
 
-// Close closes all plugins, see [Plugin.Close]. After an error it may be called
+// Close closes all plugins, see [Plugin.Close]. What is being compiled in child
+// processes is given up, and waited for. After an error it may be called
 // again.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
+	if !e.closed {
+		close(e.ending)
+	}
 	e.closed = true
 	e.mu.Unlock()
 	e.compiling.Wait()

@@ -14,7 +14,10 @@ import (
 	"github.com/chhost/chhost/host/channel/channeltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	pretend() // to be a child that the tests have started
+	goleak.VerifyTestMain(m)
+}
 
 // guests is where the fixtures are, see testdata/guests in the repository's root.
 const guests = "../../testdata/guests"

@@ -58,11 +58,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	if settings == nil {
 		settings = make(map[string]string)
 	}
-	tenant := m.Tenant
-	if tenant == "" {
-		tenant = "default"
-	}
-	name := m.version()
+	tenant, name := m.owner(), m.version()
 	settings[abi.ConfigPlugin] = name
 	settings[abi.ConfigTenant] = tenant
 	settings[abi.ConfigAssignsMax] = strconv.Itoa(limits.Assigns)
