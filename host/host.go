@@ -102,6 +102,12 @@ type Config struct {
 	// CacheDir keeps compiled plugins between runs, see [wasm.Config]. Default:
 	// they are compiled at each start.
 	CacheDir string
+	// Compiler lets plugins be compiled in child processes within the limits of
+	// Compiling, see [CompilerMain]. Default: they are compiled in this process, which
+	// is for plugins whose authors are trusted: compiling one can take minutes and all
+	// memory, and nothing can end it.
+	Compiler  *Compiler
+	Compiling CompileLimits
 	// GuestMemory bounds what memory all plugins may have together, and TenantMemory
 	// that of each tenant's, in bytes, see [wasm.Config]. Defaults: no bound, and 512 MiB.
 	GuestMemory, TenantMemory int64
@@ -149,6 +155,20 @@ type Route struct {
 
 // PluginLimits are what a plugin may use.
 type PluginLimits = wasm.Limits
+
+// Compiler compiles plugins in child processes.
+type Compiler = wasm.Compiler
+
+// CompileLimits bound what compiling one plugin may take in a child process.
+type CompileLimits = wasm.CompileLimits
+
+// CompilerMain is called by a program at the start of its main function, which
+// thereby can be its own compiler, see [wasm.CompilerMain]:
+//
+//	func main() {
+//		compiler := host.CompilerMain() // does not return in a child
+//		h, err := host.New(host.Config{Compiler: compiler, ...})
+func CompilerMain() *Compiler { return wasm.CompilerMain() }
 
 // Plugin is a WebAssembly module that implements channels, see package abi. It
 // is compiled once, however many routes name it.
@@ -258,7 +278,8 @@ func New(cfg Config) (*Host, error) {
 		h.cfg.DrainWindow = DefaultDrainWindow
 	}
 	engine, err := wasm.NewEngine(wasm.Config{
-		CacheDir: cfg.CacheDir, Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
+		CacheDir: cfg.CacheDir, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
+		Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
 	})
 	if err != nil {
 		return nil, err

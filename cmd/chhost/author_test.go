@@ -51,7 +51,7 @@ func TestExitCodes(t *testing.T) {
 		"new":                                                                                  exitUsage,
 	} {
 		var stderr strings.Builder
-		if got := doMain(t.Context(), append([]string{"chhost"}, strings.Fields(args)...), strings.NewReader(""), io.Discard, &stderr); got != want {
+		if got := doMain(t.Context(), nil, append([]string{"chhost"}, strings.Fields(args)...), strings.NewReader(""), io.Discard, &stderr); got != want {
 			t.Errorf("chhost %s: exit code %d, want %d\n%s", args, got, want, &stderr)
 		}
 	}

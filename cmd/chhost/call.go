@@ -64,6 +64,7 @@ func call(c *cli.Context) error {
 		Settings: settings,
 		Limits:   limits,
 		CacheDir: c.String("cache"),
+		Compiler: compilerOf(c),
 		Log:      c.App.ErrWriter,
 	}.Prepare()
 	if err != nil {

@@ -34,7 +34,7 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := author.Check(c.Context, module, settings, limits, c.App.ErrWriter)
+	report, err := author.Check(c.Context, compilerOf(c), module, settings, limits, c.App.ErrWriter)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func runConsole(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg := console.Config{In: c.App.Reader, Out: c.App.Writer, Err: c.App.ErrWriter, CacheDir: c.String("cache")}
+	cfg := console.Config{In: c.App.Reader, Out: c.App.Writer, Err: c.App.ErrWriter, CacheDir: c.String("cache"), Compiler: compilerOf(c)}
 	if cfg.CacheDir != "" {
 		cfg.History = filepath.Join(cfg.CacheDir, "console-history")
 	}

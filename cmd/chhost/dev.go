@@ -66,6 +66,7 @@ func runDev(c *cli.Context) error {
 		Hosts:       append(c.StringSlice("host"), namesOf(c.String("addr"))...),
 		CheckOrigin: checkOrigin,
 		CacheDir:    c.String("cache"),
+		Compiler:    compilerOf(c),
 		Logger:      newLogger(c, c.App.ErrWriter),
 		Out:         c.App.Writer,
 	})

@@ -13,7 +13,7 @@ import (
 // TestLoadHelpTellsTheReport: its JSON is described nowhere else.
 func TestLoadHelpTellsTheReport(t *testing.T) {
 	var help strings.Builder
-	if code := doMain(t.Context(), []string{"chhost", "load", "--help"}, strings.NewReader(""), &help, io.Discard); code != exitOK {
+	if code := doMain(t.Context(), nil, []string{"chhost", "load", "--help"}, strings.NewReader(""), &help, io.Discard); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	var look func(reflect.Type)

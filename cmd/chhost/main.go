@@ -12,15 +12,18 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/host"
 )
 
 func main() {
+	compiler := host.CompilerMain() // in a child that compiles a plugin, this is all
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		stop() // the second signal ends the process at once
 		fmt.Fprintln(os.Stderr, "chhost: stopping; once more to stop at once")
 	})
-	os.Exit(doMain(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(doMain(ctx, compiler, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // Exit codes.
@@ -31,9 +34,9 @@ const (
 )
 
 // doMain is the command; it returns the exit code and touches nothing but what
-// it is given.
-func doMain(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	app := newApp(stdin, stdout, stderr)
+// it is given. Without a compiler, plugins are compiled in this process.
+func doMain(ctx context.Context, compiler *host.Compiler, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := newApp(compiler, stdin, stdout, stderr)
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -60,7 +63,16 @@ func version() string {
 	return "(devel)"
 }
 
-func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+// compilerKey is where the app keeps what compiles plugins.
+const compilerKey = "compiler"
+
+// compilerOf is what compiles plugins for a command, see [host.Config].
+func compilerOf(c *cli.Context) *host.Compiler {
+	compiler, _ := c.App.Metadata[compilerKey].(*host.Compiler)
+	return compiler
+}
+
+func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), loadCommand()}
 	for _, command := range commands {
 		// A value that a flag does not take; the library would print all of the help.
@@ -81,6 +93,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Version:                   version(),
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // topics may contain commas
+		Metadata:                  map[string]any{compilerKey: compiler},
 		Reader:                    stdin,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,

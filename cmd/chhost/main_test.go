@@ -92,7 +92,7 @@ func start(t *testing.T, args ...string) *running {
 	r, w := io.Pipe()
 	c := &running{out: bufio.NewReader(r), code: make(chan int, 1), errs: &strings.Builder{}, more: make(chan struct{}, 1)}
 	go func() {
-		code := doMain(ctx, append([]string{"chhost"}, args...), strings.NewReader(""), w, c.errs)
+		code := doMain(ctx, nil, append([]string{"chhost"}, args...), strings.NewReader(""), w, c.errs)
 		_ = w.Close()
 		c.code <- code
 	}()

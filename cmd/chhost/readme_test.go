@@ -40,7 +40,7 @@ func TestReadmeTable(t *testing.T) {
 	}
 	var out, complaints bytes.Buffer
 	args := []string{"chhost", "console", "--cache", hosttest.CacheDir(t, "compiled"), "--route", "foods:*=" + filepath.Join(root, "plugins/food")}
-	if code := doMain(t.Context(), args, strings.NewReader(session.String()), &out, &complaints); code != exitOK {
+	if code := doMain(t.Context(), nil, args, strings.NewReader(session.String()), &out, &complaints); code != exitOK {
 		t.Errorf("the exit code is %d: %s", code, complaints.String())
 	}
 	answers := strings.Split(out.String(), typedPrompt)[1:]

@@ -118,6 +118,7 @@ func serveConfig(c *cli.Context) (host.Config, error) {
 		CertFile:       c.String("tls-cert"),
 		KeyFile:        c.String("tls-key"),
 		CacheDir:       c.String("cache"),
+		Compiler:       compilerOf(c),
 		Compression:    c.Bool("compression"),
 		Logger:         newLogger(c, c.App.ErrWriter),
 	}

@@ -22,7 +22,7 @@ import (
 // configOf is what serve makes of its flags.
 func configOf(t *testing.T, flags ...string) (cfg host.Config, err error) {
 	t.Helper()
-	app := newApp(strings.NewReader(""), io.Discard, io.Discard)
+	app := newApp(nil, strings.NewReader(""), io.Discard, io.Discard)
 	app.Command("serve").Action = func(c *cli.Context) (err error) {
 		cfg, err = serveConfig(c)
 		return err

@@ -69,7 +69,7 @@ func test(c *cli.Context) error {
 		return err
 	}
 	var all []author.Result
-	player := author.Player{Settings: settings, Limits: limits, CacheDir: c.String("cache"), Patience: c.Duration("patience"), Played: func(results []author.Result) {
+	player := author.Player{Settings: settings, Limits: limits, CacheDir: c.String("cache"), Compiler: compilerOf(c), Patience: c.Duration("patience"), Played: func(results []author.Result) {
 		all = append(all, results...)
 		if !c.Bool("json") {
 			_ = author.WriteResults(c.App.Writer, results, c.Bool("verbose")) // the exit code tells all the same

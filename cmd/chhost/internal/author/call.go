@@ -29,6 +29,8 @@ type Call struct {
 	Limits wasm.Limits
 	// CacheDir is [wasm.Config.CacheDir].
 	CacheDir string
+	// Compiler is [wasm.Config.Compiler].
+	Compiler *wasm.Compiler
 	// Log receives what the plugin logs.
 	Log io.Writer
 }
@@ -160,8 +162,9 @@ func shorten(text string) string {
 func (p *Prepared) Run(ctx context.Context, m *Module) (*Outcome, error) {
 	engine, err := wasm.NewEngine(wasm.Config{
 		CacheDir: p.call.CacheDir,
-		Logger:   newLog(p.call.Log),
-		Now:      func() time.Time { return p.event.Now },
+		Compiler: p.call.Compiler, Compiling: compiling(),
+		Logger: newLog(p.call.Log),
+		Now:    func() time.Time { return p.event.Now },
 	})
 	if err != nil {
 		return nil, err

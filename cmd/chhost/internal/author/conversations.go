@@ -99,6 +99,8 @@ type Player struct {
 	Limits host.PluginLimits
 	// CacheDir is [host.Config.CacheDir]. Default: one that is gone afterwards.
 	CacheDir string
+	// Compiler is [host.Config.Compiler].
+	Compiler *host.Compiler
 	// Patience is how long a frame may take to arrive. Default 20 s.
 	Patience time.Duration
 	// Log receives what host and plugin log while a dialogue is played. Default
@@ -131,7 +133,7 @@ func (p *Player) Play(ctx context.Context, c *Conversations, m *Module) (played,
 				continue
 			}
 			results, err := p.dialogue(ctx, s, i, host.Config{
-				Routes: routes, CacheDir: cacheDir,
+				Routes: routes, CacheDir: cacheDir, Compiler: p.Compiler, Compiling: compiling(),
 				Connect: plugin, ConnectOptional: true, // as in dev
 			})
 			if err != nil {

@@ -33,6 +33,8 @@ type Config struct {
 	History string
 	// CacheDir is [host.Config.CacheDir].
 	CacheDir string
+	// Compiler is [host.Config.Compiler].
+	Compiler *host.Compiler
 	// Level is the lowest level that is logged.
 	Level slog.Level
 }
@@ -65,6 +67,7 @@ func Run(ctx context.Context, cfg Config) error {
 	logs := &heldLog{to: cfg.Err}
 	h, err := host.New(host.Config{
 		Routes: cfg.Routes, RoutesOptional: true, CacheDir: cfg.CacheDir, Grace: grace,
+		Compiler: cfg.Compiler, Compiling: host.CompileLimits{Time: time.Minute}, // the machine may be busy
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: withoutTime})),
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // Config says what to serve and where. All fields but Settings, Limits, Hosts,
-// CheckOrigin, CacheDir and Logger are needed.
+// CheckOrigin, CacheDir, Compiler and Logger are needed.
 type Config struct {
 	// Plugin is the directory of a plugin's Go source, whose page is in its web
 	// directory if it has one; or the file of a module.
@@ -40,6 +40,8 @@ type Config struct {
 	CheckOrigin func(*http.Request) bool
 	// CacheDir is [host.Config.CacheDir].
 	CacheDir string
+	// Compiler is [host.Config.Compiler].
+	Compiler *host.Compiler
 	// Logger receives what the host and the plugin log. Default none.
 	Logger *slog.Logger
 	// Out receives what a developer wants to read.
@@ -106,6 +108,8 @@ func serve(ctx context.Context, cfg Config, source source, module []byte, watch 
 		Hosts:           append([]string{"*.localhost"}, cfg.Hosts...),
 		CheckOrigin:     cfg.CheckOrigin,
 		CacheDir:        cfg.CacheDir,
+		Compiler:        cfg.Compiler,
+		Compiling:       host.CompileLimits{Time: time.Minute}, // the machine may be busy
 		Logger:          cfg.Logger,
 	})
 	if err != nil {
