@@ -46,7 +46,8 @@ type CompileLimits struct {
 	// CPU is the processor time, of all threads, rounded up to seconds. Default 5 s.
 	// Some systems cannot limit it: there, Time is what counts.
 	CPU time.Duration
-	// Time is how long it may take by the clock. Default 10 s.
+	// Time is how long it may take by the clock: on a machine that is busy much longer
+	// than CPU. Default 1 minute.
 	Time time.Duration
 	// Memory is how many bytes the child may have beyond what it begins with.
 	// Default 512 MiB.
@@ -61,7 +62,7 @@ func (l CompileLimits) withDefaults(processors int) CompileLimits {
 		l.CPU = 5 * time.Second
 	}
 	if l.Time <= 0 {
-		l.Time = 10 * time.Second
+		l.Time = time.Minute
 	}
 	if l.Memory <= 0 {
 		l.Memory = 512 << 20

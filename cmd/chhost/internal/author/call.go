@@ -162,9 +162,9 @@ func shorten(text string) string {
 func (p *Prepared) Run(ctx context.Context, m *Module) (*Outcome, error) {
 	engine, err := wasm.NewEngine(wasm.Config{
 		CacheDir: p.call.CacheDir,
-		Compiler: p.call.Compiler, Compiling: compiling(),
-		Logger: newLog(p.call.Log),
-		Now:    func() time.Time { return p.event.Now },
+		Compiler: p.call.Compiler,
+		Logger:   newLog(p.call.Log),
+		Now:      func() time.Time { return p.event.Now },
 	})
 	if err != nil {
 		return nil, err

@@ -80,11 +80,6 @@ type Running struct {
 // it takes a second or more.
 const slowToCompile = 1 << 20
 
-// compiling are the limits of a child that compiles the plugin of who waits for it:
-// on a busy machine it may take its time, and its processor time is what a server
-// allows.
-func compiling() wasm.CompileLimits { return wasm.CompileLimits{Time: time.Minute} }
-
 // Check holds a module against the contract, with the settings that it needs to
 // start. It is compiled anew, whatever has been compiled before, so that the
 // time is told. What takes longer is announced to log, and what the module logs is
@@ -92,7 +87,7 @@ func compiling() wasm.CompileLimits { return wasm.CompileLimits{Time: time.Minut
 // a module at fault, for which see [Report.Err].
 func Check(ctx context.Context, compiler *wasm.Compiler, m *Module, settings map[string]string, limits wasm.Limits, log io.Writer) (*Report, error) {
 	r := m.describe()
-	engine, err := wasm.NewEngine(wasm.Config{Compiler: compiler, Compiling: compiling(), Logger: newLog(log)})
+	engine, err := wasm.NewEngine(wasm.Config{Compiler: compiler, Logger: newLog(log)})
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (p *Player) Play(ctx context.Context, c *Conversations, m *Module) (played,
 				continue
 			}
 			results, err := p.dialogue(ctx, s, i, host.Config{
-				Routes: routes, CacheDir: cacheDir, Compiler: p.Compiler, Compiling: compiling(),
+				Routes: routes, CacheDir: cacheDir, Compiler: p.Compiler,
 				Connect: plugin, ConnectOptional: true, // as in dev
 			})
 			if err != nil {

@@ -67,8 +67,8 @@ func Run(ctx context.Context, cfg Config) error {
 	logs := &heldLog{to: cfg.Err}
 	h, err := host.New(host.Config{
 		Routes: cfg.Routes, RoutesOptional: true, CacheDir: cfg.CacheDir, Grace: grace,
-		Compiler: cfg.Compiler, Compiling: host.CompileLimits{Time: time.Minute}, // the machine may be busy
-		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: withoutTime})),
+		Compiler: cfg.Compiler,
+		Logger:   slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: withoutTime})),
 	})
 	if err != nil {
 		return err

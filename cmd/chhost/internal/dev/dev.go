@@ -109,7 +109,6 @@ func serve(ctx context.Context, cfg Config, source source, module []byte, watch 
 		CheckOrigin:     cfg.CheckOrigin,
 		CacheDir:        cfg.CacheDir,
 		Compiler:        cfg.Compiler,
-		Compiling:       host.CompileLimits{Time: time.Minute}, // the machine may be busy
 		Logger:          cfg.Logger,
 	})
 	if err != nil {
