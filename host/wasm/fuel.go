@@ -119,15 +119,8 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 // refuel ends a slice: the guest gets another one, or is ended. The time that it waits
 // for a processor is not its own: how long that is depends on others.
 func (i *instance) refuel() {
-	if i.context.Err() != nil {
-		panic(errEnded)
-	}
-	t, limits := &i.tank, &i.plugin.limits
-	if now := time.Now(); t.since.IsZero() {
-		t.since = now
-	} else if now.Sub(t.since)-t.waited > limits.callbackTime {
-		i.exceeded(LimitOutOfTime, fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
-	}
+	i.mayGoOn()
+	t := &i.tank
 	fuel := int64(t.global.Get()) - t.owed
 	t.owed = 0
 	for fuel < 0 {
@@ -139,6 +132,26 @@ func (i *instance) refuel() {
 	}
 	t.global.Set(uint64(fuel))
 	i.pass()
+}
+
+// rest is the end of a slice for the host, where it does something for the guest that
+// takes longer than that and has been charged for.
+func (i *instance) rest() {
+	i.mayGoOn()
+	i.pass()
+}
+
+// mayGoOn ends a guest for which nobody waits any more, or whose time is over.
+func (i *instance) mayGoOn() {
+	if i.context.Err() != nil {
+		panic(errEnded)
+	}
+	t, limits := &i.tank, &i.plugin.limits
+	if now := time.Now(); t.since.IsZero() {
+		t.since = now
+	} else if now.Sub(t.since)-t.waited > limits.callbackTime {
+		i.exceeded(LimitOutOfTime, fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
+	}
 }
 
 func (i *instance) outOfFuel() *LimitError {

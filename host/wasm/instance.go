@@ -95,6 +95,7 @@ func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
 	i.module = module
+	i.random.rest = i.rest
 	i.memory = module.ExportedMemory(abi.MemoryExport)
 	i.handle = module.ExportedFunction(meter.CallExport)
 	i.tank.global = module.ExportedGlobal(meter.FuelExport).(api.MutableGlobal)

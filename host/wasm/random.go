@@ -15,7 +15,11 @@ type random struct {
 	seed   uint64 // 0: another one each time
 	seeded bool
 	source rand.ChaCha8
+	rest   func() // is called between two pieces of what is drawn at once
 }
+
+// randomPiece is how many bytes are drawn without a rest, in some 30 µs.
+const randomPiece = 64 << 10
 
 // start begins a call. With the seed 0 another one is drawn, if it is needed.
 func (r *random) start(seed uint64) { r.seed, r.seeded = seed, false }
@@ -23,7 +27,14 @@ func (r *random) start(seed uint64) { r.seed, r.seeded = seed, false }
 // Read implements [io.Reader].
 func (r *random) Read(p []byte) (int, error) {
 	r.prepare()
-	return r.source.Read(p)
+	n := len(p)
+	for len(p) > randomPiece {
+		_, _ = r.source.Read(p[:randomPiece]) // documented never to fail
+		p = p[randomPiece:]
+		r.rest()
+	}
+	_, _ = r.source.Read(p)
+	return n, nil
 }
 
 // float returns a number of at least 1 and less than 2, of which all 52 bits of

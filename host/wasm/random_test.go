@@ -114,3 +114,25 @@ func BenchmarkRandom(b *testing.B) {
 		}
 	})
 }
+
+// What is drawn at once is drawn in pieces, between which a guest can be ended, and is
+// the same as if it were not.
+func TestRandomIsDrawnInPieces(t *testing.T) {
+	rests := 0
+	r := random{rest: func() { rests++ }}
+	r.start(7)
+	got := make([]byte, 5*randomPiece+3)
+	if n, err := r.Read(got); n != len(got) || err != nil || rests != 5 {
+		t.Fatalf("%d bytes were drawn with %d rests: %v", n, rests, err)
+	}
+	var again []byte
+	r.start(7)
+	for len(again) < len(got) {
+		piece := make([]byte, min(4096, len(got)-len(again)))
+		_, _ = r.Read(piece)
+		again = append(again, piece...)
+	}
+	if !bytes.Equal(got, again) {
+		t.Error("in one call other bytes are drawn than in several")
+	}
+}
