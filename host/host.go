@@ -111,6 +111,9 @@ type Config struct {
 	// GuestMemory bounds what memory all plugins may have together, and TenantMemory
 	// that of each tenant's, in bytes, see [wasm.Config]. Defaults: no bound, and 512 MiB.
 	GuestMemory, TenantMemory int64
+	// GuestSlots is how many plugins may compute for long at the same time, see
+	// [wasm.Config]. Default: one less than there are processors, at least 1.
+	GuestSlots int
 	// Limits bound what clients may use, and Connections how many there may be.
 	Limits      tenant.Limits
 	Connections Connections
@@ -277,9 +280,11 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.DrainWindow <= 0 {
 		h.cfg.DrainWindow = DefaultDrainWindow
 	}
+	share := func(string) wasm.Share { return wasm.Share{FuelPerSecond: cfg.Limits.FuelPerSecond} }
 	engine, err := wasm.NewEngine(wasm.Config{
 		CacheDir: cfg.CacheDir, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
 		Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
+		GuestSlots: cfg.GuestSlots, Share: share,
 	})
 	if err != nil {
 		return nil, err

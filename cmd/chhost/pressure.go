@@ -13,13 +13,14 @@ import (
 )
 
 // pressureFlags are about clients that send too much, read too little, or are too
-// many.
+// many, and what they make the plugins do.
 func pressureFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "connections", Usage: "how many clients may be connected, in all, from one address (this machine's aside) and by long-polling, as `total|peer|longpoll=N`, the first two also off; repeatable (default: total=100000, peer=1000, longpoll=50000)"},
 		&cli.BoolFlag{Name: "compression", Usage: "compress messages of 256 bytes and more for WebSocket clients that offer it; costs processor time"},
 		&cli.StringFlag{Name: "outbox", Value: "1MiB", Usage: "let up to `SIZE` wait for a client that reads slowly"},
 		&cli.StringSliceFlag{Name: "slow-client", Usage: "what is done when more waits: close, drop-oldest or conflate, of all topics or as `[PATTERN=]POLICY`; repeatable, the first match wins (default: close)"},
+		&cli.Int64Flag{Name: "fuel-per-second", Usage: "let all plugins together use `N` fuel in a second, about one for each instruction (default: as much as there is)"},
 		&cli.StringSliceFlag{Name: "rate", Usage: "what one client may send in a second, and at once, as `frames|bytes|joins=N[/BURST]`, or off; repeatable (default: frames=2000/10000, bytes=8MiB/32MiB, joins=50/500)"},
 	}
 }
@@ -36,6 +37,9 @@ func limits(c *cli.Context) (tenant.Limits, error) {
 	}
 	if l.Rates, err = parseRates(c.StringSlice("rate")); err != nil {
 		return l, &usageError{c.Command.Name, "--rate: " + err.Error()}
+	}
+	if l.FuelPerSecond = c.Int64("fuel-per-second"); l.FuelPerSecond < 0 || l.FuelPerSecond == 0 && c.IsSet("fuel-per-second") {
+		return l, &usageError{c.Command.Name, fmt.Sprintf("--fuel-per-second %d: at least 1", l.FuelPerSecond)}
 	}
 	return l, nil
 }

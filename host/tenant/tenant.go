@@ -48,6 +48,11 @@ type Limits struct {
 	// notices: 2,000 frames a second (10,000 at once), 8 MiB a second (32 MiB at
 	// once), 50 joins a second (500 at once).
 	Rates socket.Rates
+	// FuelPerSecond is how much fuel the tenant's plugins may use together in a second,
+	// about one for each instruction, and so much at once. Beyond it joins and events are
+	// answered "tenant_cpu_exhausted", and what nobody could be told about waits, but for
+	// leaves. Default: as much as there is.
+	FuelPerSecond int64
 }
 
 // SlowRule has a policy for the topics that match Pattern.

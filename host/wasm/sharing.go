@@ -33,8 +33,12 @@ func impatient(phase abi.Phase) bool {
 
 // admit holds a call against what its tenant may use in a second. The error is a
 // [*channel.Refusal]. It comes before the wait for an instance, since nobody who has
-// one may have to wait for something that only time brings.
+// one may have to wait for something that only time brings. A leave is let in and paid
+// afterwards: there is one for each join that was let in, and a shutdown waits for all.
 func (p *Plugin) admit(ctx context.Context, phase abi.Phase) error {
+	if phase == abi.PhaseLeave {
+		return nil
+	}
 	wait, first := p.tenant.Admit()
 	if wait <= 0 {
 		return nil

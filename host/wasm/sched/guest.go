@@ -50,6 +50,10 @@ func (g *Guest) Begin(ctx context.Context, patience time.Duration) (waited time.
 // Slice ends a slice in which the guest used as much fuel, and begins the next one,
 // as soon as the guest has a slot for it: see Begin. After an error the guest must
 // not run on, and End has to be called.
+//
+// It does not yield to other goroutines: that moves the guest from processor to
+// processor, also to the one that waits for the network, and took a neighbour's
+// median from 1 ms to 4 to 10 ms on two busy cores.
 func (g *Guest) Slice(ctx context.Context, fuel int64, patience time.Duration) (waited time.Duration, err error) {
 	t, s := g.tenant, g.tenant.sched
 	t.charge(fuel)
