@@ -14,6 +14,7 @@ import (
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/socket"
 )
@@ -135,4 +136,42 @@ func TestTheDelayEndsWithTheGrace(t *testing.T) {
 	channeltest.Eventually(t, "Run serves", h.Ready)
 	cancel()
 	<-ended // whatever it says: the delay was cut off, or all of the shutdown
+}
+
+// TestDrainAnswers guards that a client is told the answers to what the host has
+// taken from it, and only then to come back: a shutdown used to drop those that
+// handlers were still at work on, over both transports.
+func TestDrainAnswers(t *testing.T) {
+	for name, o := range map[string]phxclient.Options{"websocket": {}, "longpoll": {LongPoll: true}} {
+		t.Run(name, func(t *testing.T) {
+			entered, resume := make(chan struct{}), make(chan struct{})
+			slow := channel.Funcs{
+				JoinFunc: func(context.Context, *channel.Event) (channel.Result, error) { return channel.Result{}, nil },
+				HandleInFunc: func(_ context.Context, ev *channel.Event) (channel.Result, error) {
+					entered <- struct{}{}
+					<-resume
+					return channel.Result{Reply: channel.Reply{Status: phx.StatusOK, Payload: ev.Payload}}, nil
+				},
+			}.Handler()
+			s := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "*", Handler: slow}}})
+			idle, w := dial(t, s, o), dial(t, s, o)
+			w.join("t")
+			w.send(`["1","2","t","slow",{"n":1}]`)
+			<-entered
+			ended := make(chan error, 1)
+			go func() { ended <- s.Shutdown(context.Background()) }()
+			if code := idle.code(); code != socket.CloseServiceRestart {
+				t.Errorf("who has nothing to wait for is told %d, want 1012", code)
+			}
+			idle.Abort()
+			close(resume)
+			w.expect(`["1","2","t","phx_reply",{"status":"ok","response":{"n":1}}]`)
+			if code := w.code(); code != socket.CloseServiceRestart {
+				t.Errorf("the code is %d, want 1012", code)
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

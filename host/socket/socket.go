@@ -125,6 +125,7 @@ type Socket struct {
 	cfg    Config
 	out    outbox
 	inbox  atomic.Int64                  // bytes in the channels' mailboxes
+	posted atomic.Uint64                 // messages that were put there
 	room   atomic.Pointer[chan struct{}] // wakes the reader; made when it first waits
 	inWait atomic.Bool                   // the reader waits for room in the mailboxes
 	binary sync.Once                     // logs the first payload that could not be sent
@@ -135,6 +136,7 @@ type Socket struct {
 	meters  meters      // likewise
 
 	end      atomic.Pointer[End]
+	last     atomic.Pointer[lastTurns] // what is to be done before the end, if there is time
 	mu       sync.Mutex
 	channels topics
 }
@@ -223,6 +225,7 @@ func (s *Socket) join(msg *phx.Message, size int) {
 			return
 		}
 		s.inbox.Add(int64(size))
+		s.posted.Add(1)
 		err := c.Join(*msg, size)
 		if err == nil {
 			return
@@ -250,6 +253,7 @@ func (s *Socket) forward(msg *phx.Message, size int) {
 		return
 	}
 	s.inbox.Add(int64(size))
+	s.posted.Add(1)
 	var err error
 	if msg.Event == phx.EventLeave {
 		err = c.Leave(*msg, size)
@@ -514,6 +518,7 @@ func (s *Socket) Close(end End, why LeaveKind) {
 	if wake {
 		s.cfg.Wake()
 	}
+	s.tellEnded()
 }
 
 func (s *Socket) closedErr() error {

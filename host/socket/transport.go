@@ -42,7 +42,7 @@ type Transport interface {
 	// that are idle, until ctx is done. The error is nil then.
 	Run(ctx context.Context) error
 	// Shutdown accepts nothing more, ends every socket with [CloseServiceRestart]
-	// and [LeaveShutdown], and returns when nothing of the transport is running. When
+	// and [LeaveShutdown], as [Drain] does, and returns when nothing of the transport is running. When
 	// ctx ends first, connections are cut, and ctx's error is returned. It may be
 	// called more than once.
 	Shutdown(ctx context.Context) error
