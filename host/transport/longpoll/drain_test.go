@@ -1,6 +1,9 @@
 package longpoll_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,4 +51,54 @@ func TestSessionsAreServedDuringTheWindow(t *testing.T) {
 		}
 		s.expectStatus(s.post(tokens[0], echoFrame), 410)
 	})
+}
+
+// TestPollsAreAnsweredFirst guards that who posts when the session has come to its end
+// is not told so before the poll: npm's client cuts its poll off then, and would lose the
+// answers to what it has sent before.
+func TestPollsAreAnsweredFirst(t *testing.T) {
+	bubble(t, longpoll.Config{}, func(s *server) {
+		token := s.join()
+		s.expectTaken(s.post(token, waitFrame, echoFrame))
+		ended := make(chan error, 1)
+		slow := &slowWriter{ResponseRecorder: httptest.NewRecorder(), read: make(chan struct{})}
+		polled, posted := make(chan struct{}), make(chan response, 1)
+		go func() {
+			defer close(polled)
+			s.ServeHTTP(slow, request(http.MethodGet, token, ""))
+		}()
+		synctest.Wait()
+		go func() { ended <- s.Shutdown(s.t.Context()) }()
+		synctest.Wait()
+		s.resume <- struct{}{}
+		synctest.Wait() // the session has ended, and the answer is under way
+		go func() { posted <- s.post(token, echoFrame) }()
+		synctest.Wait()
+		select {
+		case res := <-posted:
+			s.t.Errorf("answered %s before the poll was", res.body)
+			posted <- res
+		default:
+		}
+		close(slow.read)
+		<-polled
+		if body := slow.Body.String(); !strings.Contains(body, "phx_reply") {
+			s.t.Errorf("the poll was answered %s", body)
+		}
+		s.expectStatus(<-posted, 410)
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	})
+}
+
+// slowWriter is a response that nobody reads until read is closed.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	read chan struct{}
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	<-w.read
+	return w.ResponseRecorder.Write(p)
 }

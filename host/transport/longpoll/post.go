@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
@@ -43,6 +44,9 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request) {
 	}
 	defer t.running.Done()
 	status, taken := t.take(r.Context(), s, frames)
+	if status == http.StatusGone {
+		t.letPollsBeFirst(r.Context(), s)
+	}
 	body, code := `{"status":`+strconv.Itoa(status), http.StatusOK
 	if status != http.StatusOK {
 		body += `,"taken":` + strconv.Itoa(taken)
@@ -51,6 +55,24 @@ func (t *Transport) post(w http.ResponseWriter, r *http.Request) {
 		code = http.StatusBadRequest
 	}
 	answer(w, code, body+"}")
+}
+
+// letPollsBeFirst returns, while the transport shuts down, when the client's poll has
+// been answered: a client that is told by a POST that its session has gone hears no
+// poll any more, and would lose the answers that are on their way.
+func (t *Transport) letPollsBeFirst(ctx context.Context, s *session) {
+	select {
+	case <-t.closing:
+	default:
+		return
+	}
+	window := time.NewTimer(t.cfg.Window)
+	defer window.Stop()
+	select {
+	case <-s.answered():
+	case <-ctx.Done():
+	case <-window.C:
+	}
 }
 
 // take hands frames to the session's socket, those of one request after the other.

@@ -23,10 +23,11 @@ type session struct {
 	last    atomic.Int64 // the transport's tick at the last poll's end
 
 	mu    sync.Mutex
-	poll  *poll // the newest, while it waits
-	polls int   // under way
-	known bool  // it has been polled
-	cut   bool  // the last poll's request ended before it was answered
+	poll  *poll         // the newest, while it waits
+	polls int           // under way
+	known bool          // it has been polled
+	cut   bool          // the last poll's request ended before it was answered
+	quiet chan struct{} // closed when none is under way; made by who waits for that
 	// ready: the socket has frames, or its end, that Next has not returned.
 	ready  bool
 	taking bool // a poll is calling Next
@@ -143,6 +144,26 @@ func (s *session) leave(p *poll, cut bool) {
 	if s.poll == p {
 		s.poll, s.cut = nil, cut
 	}
+	if s.polls == 0 && s.quiet != nil {
+		close(s.quiet)
+		s.quiet = nil
+	}
+}
+
+// answered is closed when the polls that are under way have been answered.
+func (s *session) answered() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	quiet := s.quiet
+	if quiet == nil {
+		quiet = make(chan struct{})
+		if s.polls == 0 {
+			close(quiet)
+		} else {
+			s.quiet = quiet
+		}
+	}
+	return quiet
 }
 
 // outcome is what a poll has to do next.
@@ -244,7 +265,7 @@ func (t *Transport) poll(w http.ResponseWriter, r *http.Request, s *session, num
 			return
 		case out.end != nil:
 			t.remove(s)
-			answer(w, http.StatusOK, gone(out.end))
+			t.send(w, r, []byte(gone(out.end))) // as a whole, before anybody takes it for answered
 			return
 		case !out.replaced:
 			closing = nil // its socket's end comes
