@@ -212,7 +212,8 @@ type Host struct {
 	// transports take the connections, two below each mount.
 	transports []socket.Transport
 
-	locals locals // closed by the drain
+	locals    locals // closed by the drain
+	newcomers newcomers
 
 	peers   peers
 	places  *places
@@ -479,6 +480,7 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 	ending.Wait()
 	err := errors.Join(errors.Join(ended...), h.tenant.Wait(grace))
 	// A page that is still being sent has not kept the sockets open.
+	h.newcomers.close()
 	if slow := server.Shutdown(grace); slow != nil {
 		err = errors.Join(err, slow, server.Close())
 	}
@@ -498,6 +500,7 @@ func (h *Host) serve(running *sync.WaitGroup) (*http.Server, <-chan error) {
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		ConnState:      h.newcomers.note,
 	}
 	failed := make(chan error, 1)
 	listener := h.cfg.Listener

@@ -288,3 +288,29 @@ func TestTheServerIsNotHeldUp(t *testing.T) {
 		}
 	})
 }
+
+// TestShutdownDoesNotWaitForNewcomers guards that connections on which nobody has
+// asked for anything, such as those that browsers make in advance, do not keep a host
+// from its end: net/http waits five seconds for them, in which nobody serves.
+func TestShutdownDoesNotWaitForNewcomers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := startTimed(t, host.Config{})
+		conn, err := s.pipes.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		synctest.Wait() // it was accepted
+		begin := time.Now()
+		s.stop()
+		if err := <-s.ended; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the connection is still there: %d, %v", n, err)
+		}
+	})
+}
