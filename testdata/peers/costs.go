@@ -11,16 +11,16 @@ import (
 
 // costs prints what a call costs on each host: one that returns at once, and a tight
 // loop over memory.
-func costs() error {
+func costs(list []peer) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "cost")
-	for _, h := range hosts() {
+	for _, h := range list {
 		fmt.Fprint(w, "\t"+h.name)
 	}
 	fmt.Fprintln(w)
 	for _, file := range []string{"nothing", "sum"} {
 		var calls []func(context.Context) error
-		for _, h := range hosts() {
+		for _, h := range list {
 			call, err := h.load(context.Background(), caseFile(file))
 			if err != nil {
 				return fmt.Errorf("%s on %s: %w", file, h.name, err)

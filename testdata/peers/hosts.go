@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,17 +23,18 @@ type peer struct {
 	load func(ctx context.Context, bin []byte) (call func(context.Context) error, err error)
 }
 
-func hosts() []peer {
+// hosts lists them; compiler is chhost's.
+func hosts(compiler *wasm.Compiler) []peer {
 	return []peer{
 		{"wazero", bare(false)},
 		{"wazero, CloseOnContextDone", bare(true)},
 		{"Extism", viaExtism},
-		{"chhost", viaChhost},
+		{"chhost", viaChhost(compiler)},
 	}
 }
 
-func hostNamed(name string) peer {
-	for _, h := range hosts() {
+func hostNamed(list []peer, name string) peer {
+	for _, h := range list {
 		if h.name == name {
 			return h
 		}
@@ -41,19 +43,23 @@ func hostNamed(name string) peer {
 }
 
 // run uploads the module and calls it, each within the deadline.
-func (p peer) run(bin []byte) (upload, called string) {
+func (p peer) run(bin []byte) (upload, called, limit string) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	call, err := p.load(ctx, bin)
 	if err != nil {
-		return text(err), ""
+		return text(err), "", ""
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	if err := call(ctx); err != nil {
-		return "", text(err)
+		var beyond *wasm.LimitError
+		if errors.As(err, &beyond) {
+			limit = string(beyond.Limit)
+		}
+		return "", text(err), limit
 	}
-	return "", ""
+	return "", "", ""
 }
 
 func text(err error) string { return fmt.Sprintf("%.200s", err.Error()) }
@@ -105,25 +111,24 @@ func viaExtism(ctx context.Context, bin []byte) (func(context.Context) error, er
 
 // viaChhost calls handle_in, which calls run. The deadline is the callback's own: that
 // of its fuel.
-func viaChhost(ctx context.Context, bin []byte) (func(context.Context) error, error) {
-	e, err := wasm.NewEngine(wasm.Config{})
-	if err != nil {
-		return nil, err
+func viaChhost(compiler *wasm.Compiler) func(context.Context, []byte) (func(context.Context) error, error) {
+	return func(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+		e, err := wasm.NewEngine(wasm.Config{Compiler: compiler})
+		if err != nil {
+			return nil, err
+		}
+		p, err := e.Compile(ctx, wasm.Module{Name: "main", Binary: bin})
+		if err != nil {
+			return nil, err
+		}
+		payload, err := phx.Object([]byte("{}"))
+		if err != nil {
+			return nil, err
+		}
+		ev := &channel.Event{Topic: "t", Event: "e", Payload: payload, SocketAssigns: []byte("{}"), Now: time.Now()}
+		return func(ctx context.Context) error {
+			_, err := p.HandleIn(ctx, ev)
+			return err
+		}, nil
 	}
-	if _, err := e.Compile(ctx, wasm.Module{Name: "victim", Binary: caseFile("nothing")}); err != nil {
-		return nil, err
-	}
-	p, err := e.Compile(ctx, wasm.Module{Name: "main", Binary: bin})
-	if err != nil {
-		return nil, err
-	}
-	payload, err := phx.Object([]byte("{}"))
-	if err != nil {
-		return nil, err
-	}
-	ev := &channel.Event{Topic: "t", Event: "e", Payload: payload, SocketAssigns: []byte("{}"), Now: time.Now()}
-	return func(ctx context.Context) error {
-		_, err := p.HandleIn(ctx, ev)
-		return err
-	}, nil
 }

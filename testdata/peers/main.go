@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/chhost/chhost/host/wasm"
 )
 
 const (
@@ -39,32 +41,33 @@ const (
 type outcome struct {
 	Upload string        // why the module was refused, or empty
 	Call   string        // why the call failed, or empty
+	Limit  string        // chhost's limit that ended it, if one did
 	Took   time.Duration // the upload and the call
 	Stall  time.Duration // the longest collection of garbage that was asked for meanwhile
 	Kept   int64         // bytes of the process that are resident afterwards, and were not before
-	Exited int           // how it ended by itself, if it did
 }
 
 func main() {
+	compiler := wasm.CompilerMain() // the process may be its child
 	if len(os.Args) == 3 {
-		child(os.Args[1], os.Args[2])
+		child(compiler, os.Args[1], os.Args[2])
 		return
 	}
 	run := parent
 	if len(os.Args) == 2 && os.Args[1] == "costs" {
 		run = costs
 	}
-	if err := run(); err != nil {
+	if err := run(hosts(compiler)); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
 }
 
 // parent runs every case on every host.
-func parent() error {
+func parent(list []peer) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "case")
-	for _, h := range hosts() {
+	for _, h := range list {
 		fmt.Fprint(w, "\t"+h.name)
 	}
 	fmt.Fprintln(w)
@@ -73,7 +76,7 @@ func parent() error {
 			return fmt.Errorf("case %s has no module", c.name)
 		}
 		fmt.Fprint(w, c.name)
-		for _, h := range hosts() {
+		for _, h := range list {
 			fmt.Fprint(w, "\t"+try(h.name, c.name))
 		}
 		fmt.Fprintln(w)
@@ -82,8 +85,10 @@ func parent() error {
 		return err
 	}
 	fmt.Printf("\nEach host is told that a call may take %v and a memory %d MiB; a case that takes %v or %d MiB has brought its host down.\n"+
-		"\"stall\": so long runtime.GC(), and with it every other goroutine that waits for memory, waited. \"kept\": what is resident of the process afterwards.\n\n", deadline, pages/16, patience, mostMemory>>20)
-	return costs()
+		"\"stall\": so long runtime.GC(), and with it every other goroutine that waits for memory, waited, from 50 ms on. \"kept\": what is\n"+
+		"resident of the process afterwards, from 16 MiB on; that of an instance which may go on counts too. chhost reaches run by way\n"+
+		"of handle_in, ends calls by fuel instead of the deadline, and compiles in a child process.\n\n", deadline, pages/16, patience, mostMemory>>20)
+	return costs(list)
 }
 
 // try runs a case in a process of its own and says what became of it.
@@ -117,8 +122,12 @@ func (o *outcome) text() string {
 	switch {
 	case o.Upload != "":
 		text = "refused"
+	case o.Limit != "":
+		text = "ended (" + o.Limit + ")"
+	case strings.Contains(o.Call, "deadline exceeded"), strings.Contains(o.Call, "timeout"), strings.Contains(o.Call, "timed out"):
+		text = "ended (deadline)"
 	case o.Call != "":
-		text = "ended"
+		text = "ended (failed)"
 	}
 	text += fmt.Sprintf(" after %v", o.Took.Round(time.Millisecond/10))
 	if o.Stall > 50*time.Millisecond {
@@ -131,7 +140,7 @@ func (o *outcome) text() string {
 }
 
 // child runs one case and writes its outcome.
-func child(hostName, caseName string) {
+func child(compiler *wasm.Compiler, hostName, caseName string) {
 	limit := syscall.Rlimit{Cur: mostMemory, Max: mostMemory}
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 		panic(err)
@@ -143,7 +152,7 @@ func child(hostName, caseName string) {
 	stalls := make(chan time.Duration)
 	go watchStalls(stop, stalls)
 	begin := time.Now()
-	o.Upload, o.Call = hostNamed(hostName).run(bin)
+	o.Upload, o.Call, o.Limit = hostNamed(hosts(compiler), hostName).run(bin)
 	o.Took = time.Since(begin)
 	close(stop)
 	o.Stall = <-stalls
