@@ -62,6 +62,7 @@ type Engine struct {
 	guests   *slog.Logger // of what guests log, which has a limit for each plugin
 	now      func() time.Time
 	clock    func() time.Time
+	born     time.Time
 	cacheDir string
 	counts   Counts
 	memory   account // of the node
@@ -89,7 +90,7 @@ var ErrClosed = errors.New("wasm: closed")
 func NewEngine(cfg Config) (*Engine, error) {
 	compiling := cfg.Compiling.withDefaults(runtime.GOMAXPROCS(0))
 	e := &Engine{
-		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
+		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, born: time.Now(), plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
 		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share,
 		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}),
 	}

@@ -48,9 +48,10 @@ func invalid(m Module, err error) error {
 	return &ModuleError{Name: m.Name, Faults: []string{text + err.Error()}}
 }
 
-// slice is how much fuel a guest gets at a time: about 0.1 ms. At its end the
-// guest is in Go for a moment, where the collector can stop it, and where it is
-// ended if nobody waits for it any more or its time is over.
+// slice is how much fuel a guest gets until it lets others go on: about 0.1 ms. It gets
+// it in pieces, see pieces. At the end of each it is in Go for a moment, where the
+// collector can stop it, and where it is ended if nobody waits for it any more or its
+// time is over.
 const slice = 128 << 10
 
 // tank is what is left of the fuel of the callback that is running.
@@ -59,14 +60,18 @@ type tank struct {
 	reserve int64             // what the guest has not been given yet
 	owed    int64             // for what the host did, which the counter does not know yet
 	billed  int64             // what was left when the tenant was last charged
-	since   time.Time         // when the first slice ended, or zero
+	piece   int64             // what the guest was given last
+	turn    int64             // what it was given since others could go on
+	since   time.Time         // when the first piece ended, or zero
+	begun   time.Time         // when the piece began, zero for the first
+	passed  time.Time         // when others could go on, or the first piece ended
 	waited  time.Duration     // since then, for a processor
 }
 
 // fill begins a callback.
 func (t *tank) fill(fuel int64) {
-	first := min(fuel, slice)
-	t.reserve, t.owed, t.billed, t.since, t.waited = fuel-first, 0, fuel, time.Time{}, 0
+	first := min(fuel, firstPiece)
+	*t = tank{global: t.global, reserve: fuel - first, billed: fuel, piece: first, turn: first}
 	t.global.Set(uint64(first))
 }
 
@@ -116,42 +121,51 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 	}
 }
 
-// refuel ends a slice: the guest gets another one, or is ended. The time that it waits
+// refuel ends a piece: the guest gets another one, or is ended. The time that it waits
 // for a processor is not its own: how long that is depends on others.
 func (i *instance) refuel() {
-	i.mayGoOn()
-	t := &i.tank
+	now := i.mayGoOn()
+	if i.tank.left() < 0 {
+		panic(i.outOfFuel())
+	}
+	t, p := &i.tank, &i.plugin.pieces
+	var took time.Duration
+	if !t.begun.IsZero() {
+		took = max(now.Sub(t.begun), 1)
+		p.note(t.piece, took, now.Sub(i.plugin.engine.born))
+	}
+	if t.turn >= slice || now.Sub(t.passed) > passTime {
+		now = i.pass(now)
+	}
+	t.piece, t.begun = min(p.next(t.piece, took), slice-t.turn), now
 	fuel := int64(t.global.Get()) - t.owed
 	t.owed = 0
-	for fuel < 0 {
-		if t.reserve == 0 {
-			panic(i.outOfFuel())
-		}
-		more := min(t.reserve, slice)
-		fuel, t.reserve = fuel+more, t.reserve-more
+	for fuel < 0 { // there is as much, see above
+		more := min(t.reserve, t.piece)
+		fuel, t.reserve, t.turn = fuel+more, t.reserve-more, t.turn+more
 	}
 	t.global.Set(uint64(fuel))
-	i.pass()
 }
 
 // rest is the end of a slice for the host, where it does something for the guest that
 // takes longer than that and has been charged for.
 func (i *instance) rest() {
-	i.mayGoOn()
-	i.pass()
+	i.tank.begun = i.pass(i.mayGoOn())
 }
 
-// mayGoOn ends a guest for which nobody waits any more, or whose time is over.
-func (i *instance) mayGoOn() {
+// mayGoOn ends a guest for which nobody waits any more, or whose time is over, and
+// returns the time.
+func (i *instance) mayGoOn() time.Time {
 	if i.context.Err() != nil {
 		panic(errEnded)
 	}
-	t, limits := &i.tank, &i.plugin.limits
-	if now := time.Now(); t.since.IsZero() {
-		t.since = now
+	t, limits, now := &i.tank, &i.plugin.limits, time.Now()
+	if t.since.IsZero() {
+		t.since, t.passed = now, now
 	} else if now.Sub(t.since)-t.waited > limits.callbackTime {
 		i.exceeded(LimitOutOfTime, fmt.Sprintf("the callback ran for more than %v", limits.callbackTime))
 	}
+	return now
 }
 
 func (i *instance) outOfFuel() *LimitError {

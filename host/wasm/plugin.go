@@ -34,6 +34,7 @@ type Plugin struct {
 
 	account *account
 	slots   *slots // one for each instance that may be in use
+	pieces  pieces // of their fuel
 	circuit circuit
 
 	mu     sync.Mutex

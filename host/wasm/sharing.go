@@ -90,17 +90,20 @@ func (i *instance) execute() error {
 
 func (i *instance) end() { i.guest.End(i.tank.bill()) }
 
-// pass ends a slice: the next one may have to wait.
-func (i *instance) pass() {
+// pass ends a slice: the next one may have to wait. It returns when that begins.
+func (i *instance) pass(now time.Time) time.Time {
+	t := &i.tank
 	var patience time.Duration
 	if impatient(i.current.phase) {
-		patience = max(1, waitsLonger*i.plugin.limits.Wait-i.tank.waited)
+		patience = max(1, waitsLonger*i.plugin.limits.Wait-t.waited)
 	}
-	waited, err := i.guest.Slice(i.context.Context, i.tank.bill(), patience)
-	i.tank.waited += waited
+	waited, err := i.guest.Slice(i.context.Context, t.bill(), patience)
+	t.waited += waited
 	if errors.Is(err, sched.ErrLate) {
 		panic(err)
 	} else if err != nil {
 		panic(errEnded)
 	}
+	t.turn, t.passed = 0, now.Add(waited)
+	return t.passed
 }
