@@ -30,7 +30,7 @@ func percentile(all []time.Duration, p int) time.Duration {
 
 // hostile are guests that do not come back, and what is sent to them.
 func hostile() map[string]string {
-	return map[string]string{"served/spins": forever, "served/fills": "{}", "broken/loop": "{}", "broken/flood_random": "{}"}
+	return map[string]string{"served/spins": forever, "served/fills": "{}", "served/misses": "{}", "broken/loop": "{}", "broken/flood_random": "{}"}
 }
 
 // siege is one tenant's guests that loop, in more callbacks than there are processors.
