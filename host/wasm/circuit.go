@@ -147,7 +147,9 @@ func (c *circuit) crashed(peer channel.Peer, calls uint64) (q quarantine) {
 		c.forget(slices.IndexFunc(c.recent, func(k crash) bool { return k.peer == peer }))
 	}
 	c.recent = append(c.recent, crash{peer, now})
-	if !c.tooMany(calls - c.ignored - c.seen[c.next]) {
+	// What began before the window may be left out of calls now, and was not of seen.
+	before := min(c.seen[c.next], calls-c.ignored)
+	if !c.tooMany(calls - c.ignored - before) {
 		return quarantine{}
 	}
 	q = quarantine{crashes: len(c.recent)}
