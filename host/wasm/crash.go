@@ -37,7 +37,8 @@ func (e *Engine) Counts() *Counts { return &e.counts }
 func (p *Plugin) Quarantined() bool { return p.circuit.calls.open.Load() }
 
 // call runs one callback on one instance, unless the version is quarantined. The
-// error is a [*channel.Refusal] if the guest was not entered, else a [*TrapError],
+// error is a [*channel.Refusal] if the guest was not entered or, for want of a
+// processor, given up in its midst with all that it did, else a [*TrapError],
 // [*ContractError], [*LimitError], or that of ctx.
 func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
 	if p.circuit.calls.open.Load() && phase != abi.PhaseLeave {
