@@ -111,6 +111,27 @@ func unknownFlag(command *cli.Command, name string, known map[string]bool) error
 	return &usageError{command.Name, text}
 }
 
+// valueError is what the library says of a value that a flag does not take, which ends
+// in "parse error", with what it takes.
+func valueError(command *cli.Command, err error) error {
+	text := strings.Replace(err.Error(), "for flag -", "for -", 1) // of which it writes both
+	for _, f := range command.Flags {
+		rest, ok := strings.CutSuffix(text, " for -"+f.Names()[0]+": parse error")
+		if !ok {
+			continue
+		}
+		want := "expected a number"
+		switch f.(type) {
+		case *cli.DurationFlag:
+			want = "expected a time with its unit, such as 500ms, 5s or 2m"
+		case *cli.BoolFlag:
+			want = "expected true or false, or the flag alone"
+		}
+		text = fmt.Sprintf("%s for --%s: %s", rest, f.Names()[0], want)
+	}
+	return &usageError{command.Name, text}
+}
+
 // arguments checks how many arguments a command was given.
 func arguments(c *cli.Context, want ...string) error {
 	switch n := c.NArg(); {

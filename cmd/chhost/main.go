@@ -76,7 +76,7 @@ func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) 
 	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), loadCommand()}
 	for _, command := range commands {
 		// A value that a flag does not take; the library would print all of the help.
-		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return &usageError{c.Command.Name, err.Error()} }
+		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return valueError(c.Command, err) }
 	}
 	return &cli.App{
 		Name:      "chhost",
