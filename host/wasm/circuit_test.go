@@ -242,7 +242,7 @@ func TestHalfOfAllCalls(t *testing.T) {
 				s.wantRefused(t, 100, 0)
 			}
 			for range 20 { // s, so they do not count
-				s.round(t.Context())
+				s.circuit.round(s.callCount())
 			}
 			for i := range c.crashes {
 				s.crash(t, abi.PhaseHandleIn, channel.Peer(1+i%c.peers))

@@ -29,7 +29,11 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, p := range e.open() {
+		plugins := e.open()
+		for _, p := range plugins {
+			p.circuit.round(p.callCount()) // before any guest runs, which may take long
+		}
+		for _, p := range plugins {
 			p.round(ctx)
 		}
 	}
@@ -59,7 +63,6 @@ func (p *Plugin) round(ctx context.Context) {
 // survey lists the idle instances that ch_idle is to be called of, and those that
 // may be given up, which are the ones that have not been needed for longest.
 func (p *Plugin) survey() (tired, worn []*instance) {
-	p.circuit.round(p.callCount())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, inst := range p.idle {

@@ -55,7 +55,14 @@ func (e *Engine) account(tenant string) *account {
 func (e *Engine) Memory() int64 { return e.memory.held.Load() }
 
 // TenantMemory is how many of them are a tenant's.
-func (e *Engine) TenantMemory(tenant string) int64 { return e.account(tenant).held.Load() }
+func (e *Engine) TenantMemory(tenant string) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a := e.tenants[tenant]; a != nil {
+		return a.held.Load()
+	}
+	return 0
+}
 
 // guestMemory is the linear memory of one instance. It implements
 // [experimental.LinearMemory] and belongs to who has the instance.

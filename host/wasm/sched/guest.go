@@ -53,8 +53,8 @@ func (g *Guest) Begin(ctx context.Context, patience time.Duration) (waited time.
 // not run on, and End has to be called.
 //
 // It does not yield to other goroutines: that moves the guest from processor to
-// processor, also to the one that waits for the network, and took a neighbour's
-// median from 1 ms to 4 to 10 ms on two busy cores.
+// processor, also to the one that waits for the network, and on a busy machine of two
+// cores took a neighbour's median from 1 ms to 4 to 10 ms.
 func (g *Guest) Slice(ctx context.Context, fuel int64, patience time.Duration) (waited time.Duration, err error) {
 	t, s := g.tenant, g.tenant.sched
 	t.charge(fuel)
