@@ -79,6 +79,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
 	{"cmd/chhost/internal/systemd", 6, "Tells a service manager how the process is doing", "", ""},
+	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "host host/phx host/wasm", ""},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
 
