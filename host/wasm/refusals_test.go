@@ -37,8 +37,8 @@ func (s *shaky) hold(t *testing.T) (release func()) {
 	}
 }
 
-// long is an event whose callback needs more than a slice.
-func long(t *testing.T) *channel.Event {
+// lengthy is an event whose callback needs more than a slice.
+func lengthy(t *testing.T) *channel.Event {
 	return scripted(t, abi.StatusOK, slices.Repeat([]step{{opRandom, 64, 32}}, 2*slice/hostCall)...)
 }
 
@@ -56,7 +56,7 @@ func (s *shaky) wantFree(t *testing.T) {
 	if taken, waiting := s.engine.sched.Taken(), s.engine.sched.Waiting(); taken != 0 || waiting != 0 {
 		t.Errorf("%d slots are taken and %d guests wait after all calls", taken, waiting)
 	}
-	if _, err := s.enter(abi.PhaseHandleIn, long(t)); err != nil {
+	if _, err := s.enter(abi.PhaseHandleIn, lengthy(t)); err != nil {
 		t.Errorf("a long call: %v", err)
 	}
 	wantPool(t, s.Plugin, 1)
@@ -103,7 +103,7 @@ func TestNoProcessorToGoOn(t *testing.T) {
 	s := crowded(t)
 	held := s.engine.Memory()
 	release := s.hold(t)
-	res, err := s.enter(abi.PhaseHandleIn, long(t))
+	res, err := s.enter(abi.PhaseHandleIn, lengthy(t))
 	wantRefusal(t, err, phx.ReasonBusy)
 	if res.Do != nil {
 		t.Errorf("effects of a callback that was given up: %v", res.Do)
@@ -130,7 +130,7 @@ func TestTrialWithoutProcessor(t *testing.T) {
 	s.move(minBackoff)
 	release := s.hold(t)
 	for range 2 {
-		_, err := s.enter(abi.PhaseHandleIn, long(t))
+		_, err := s.enter(abi.PhaseHandleIn, lengthy(t))
 		wantRefusal(t, err, phx.ReasonBusy)
 	}
 	s.engine.sched.Tenant("default", Share{FuelPerSecond: 1})
