@@ -85,8 +85,12 @@ func (c *Channel) info(ev *Event, how carriage, from *Channel) (again time.Durat
 // did nothing: the message is too large for the handler, or the handler is back in a
 // while and the membership will be worth having kept. The message cannot be delivered
 // unseen, since handle_out may be a filter.
-func spares(err error) (r *Refusal, ok bool) {
-	if err == nil || !errors.As(err, &r) {
+func spares(err error) (refusal *Refusal, ok bool) {
+	if err == nil {
+		return nil, false
+	}
+	var r *Refusal // which errors.As moves to the heap: not where there is no error
+	if !errors.As(err, &r) {
 		return nil, false
 	}
 	return r, r.Reason == phx.ReasonPayloadTooLarge || r.RetryAfter > 0
