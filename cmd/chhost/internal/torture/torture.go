@@ -107,16 +107,31 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	r.host = h
 	modules := corpus(o)
 	r.report.Kinds, r.report.Modules = len(Kinds()), len(modules)
+	// What is made once for all rounds is made now: the first one is compared with the
+	// last.
+	warm := r.round(ctx, Kinds())
+	clear(r.report.Verdicts)
+	if warm != nil {
+		return r.report, errors.Join(warm, h.Shutdown(context.WithoutCancel(ctx)))
+	}
 	for range o.Rounds {
-		for _, k := range modules {
-			if ctx.Err() != nil {
-				return r.report, errors.Join(ctx.Err(), h.Shutdown(context.WithoutCancel(ctx)))
-			}
-			r.try(ctx, k)
+		if err := r.round(ctx, modules); err != nil {
+			return r.report, errors.Join(err, h.Shutdown(context.WithoutCancel(ctx)))
 		}
 		r.measure()
 	}
 	return r.report, h.Shutdown(ctx)
+}
+
+// round uploads all modules. The error is ctx's.
+func (r *rack) round(ctx context.Context, modules []Kind) error {
+	for _, k := range modules {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.try(ctx, k)
+	}
+	return nil
 }
 
 // corpus is each kind, each truncation, and mutations of all that, whose verdicts
@@ -163,8 +178,13 @@ func (r *rack) try(ctx context.Context, k Kind) {
 	if k.Verdict != "" && (verdict != k.Verdict || !strings.Contains(text, k.Text)) {
 		r.wrong("%s: %s, want %s with %q: %.300s", k.Name, verdict, k.Verdict, k.Text, text)
 	}
-	if got := r.talk(ctx, "neighbour"); got != IsServed {
-		r.wrong("%s: the neighbour afterwards: %s", k.Name, got)
+	switch verdict {
+	case Refused, InJoin, InPush, IsServed:
+	default:
+		r.wrong("%s: %s: %.300s", k.Name, verdict, text)
+	}
+	if got, answered := r.talk(ctx, "neighbour"); got != IsServed || !answered {
+		r.wrong("%s: the neighbour afterwards: %s, answered: %v", k.Name, got, answered)
 	}
 }
 
@@ -178,13 +198,14 @@ func (r *rack) verdict(ctx context.Context, k Kind) (verdict, text string) {
 		return Refused, err.Error()
 	}
 	r.current = next
-	verdict = r.talk(ctx, "hostile")
+	verdict, _ = r.talk(ctx, "hostile")
 	r.rest() // the line follows the answer
 	return verdict, r.log.take()
 }
 
-// talk joins on a socket of its own and pushes.
-func (r *rack) talk(ctx context.Context, topic string) string {
+// talk joins on a socket of its own and pushes. A push is served without an answer,
+// too, if the plugin gives none.
+func (r *rack) talk(ctx context.Context, topic string) (verdict string, answered bool) {
 	frames := make(chan string, 1024)
 	client, err := r.host.Local(func(f phx.Frame) {
 		select {
@@ -193,7 +214,7 @@ func (r *rack) talk(ctx context.Context, topic string) string {
 		}
 	})
 	if err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	defer client.Close()
 	ask := func(ref, event string) string {
@@ -203,15 +224,15 @@ func (r *rack) talk(ctx context.Context, topic string) string {
 		return r.answer(ctx, frames, ref)
 	}
 	if got := ask("1", phx.EventJoin); got != "ok" {
-		return InJoin
+		return InJoin, false
 	}
 	switch got := ask("2", "say"); got {
 	case "ok", "none":
-		return IsServed
+		return IsServed, got == "ok"
 	case "error":
-		return InPush
+		return InPush, false
 	default:
-		return got
+		return got, false
 	}
 }
 
@@ -258,13 +279,26 @@ func (r *rack) rest() {
 	}
 }
 
-// measure notes what is in use when all is at rest.
+// measure notes what is in use when all is at rest: what is alive of the heap, not
+// what its pages have room for, and no goroutines that the host keeps for its next work.
 func (r *rack) measure() {
 	r.rest()
 	runtime.GC()
 	runtime.GC() // what finalizers and pools have let go
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	r.report.InUse = append(r.report.InUse, m.HeapInuse+m.StackInuse)
-	r.report.Goroutines = append(r.report.Goroutines, runtime.NumGoroutine())
+	r.report.InUse = append(r.report.InUse, m.HeapAlloc+m.StackInuse)
+	r.report.Goroutines = append(r.report.Goroutines, goroutines())
+}
+
+// goroutines counts all but those of the crews.
+func goroutines() int {
+	stacks := make([]byte, 1<<20)
+	n := 0
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if !strings.Contains(stack, "host/internal/crew.") {
+			n++
+		}
+	}
+	return n
 }

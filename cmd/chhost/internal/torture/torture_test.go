@@ -15,8 +15,8 @@ func TestTorture(t *testing.T) {
 	if r.Kinds < 80 {
 		t.Errorf("%d kinds", r.Kinds)
 	}
-	if last := len(r.Goroutines) - 1; r.Goroutines[last] > r.Goroutines[0] {
-		t.Errorf("goroutines after each round: %v", r.Goroutines)
+	if err := r.Failure(); err != nil {
+		t.Errorf("%v: %+v", err, r)
 	}
 	t.Logf("%+v", r)
 }
