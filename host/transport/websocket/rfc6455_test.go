@@ -226,6 +226,7 @@ func section551(t *testing.T, s *server) {
 		p.text(echoFrame)
 		p.expectText(echoReply)
 		p.frame(fin|opClose, data)
+		p.late = true
 		p.text(echoFrame)
 		p.frame(fin|opPing, "late")
 		p.write([]byte("rubbish"))
