@@ -45,7 +45,7 @@ func (p *pieces) note(fuel int64, took, age time.Duration) {
 	doubts := p.doubts.Load()
 	switch {
 	case took > 2*pieceTime:
-		for fits := fuel * int64(pieceTime) / int64(took); int64(slice)>>doubts > max(fits, leastPiece); {
+		for most := max(fitting(fuel, took), leastPiece); int64(slice)>>doubts > most; {
 			doubts++
 		}
 	case doubts > 0 && age-time.Duration(p.since.Load()) > forgetting:
@@ -63,6 +63,8 @@ func (p *pieces) next(fuel int64, took time.Duration) int64 {
 	if took <= 0 {
 		return min(firstPiece, p.most())
 	}
-	fits := int64(float64(fuel) * float64(pieceTime) / float64(took))
-	return min(max(min(fits, pieceGrowth*fuel), leastPiece), p.most())
+	return min(max(min(fitting(fuel, took), pieceGrowth*fuel), leastPiece), p.most())
 }
+
+// fitting is how much fuel lasts for pieceTime, if this much took so long.
+func fitting(fuel int64, took time.Duration) int64 { return fuel * int64(pieceTime) / int64(took) }
