@@ -15,8 +15,10 @@ var ErrLate = errors.New("sched: no processor was free in time")
 type Guest struct {
 	tenant *Tenant
 	slot   bool          // whether it has one
+	kept   int           // slices for which it has kept it while others of its tenant wait
 	ready  chan struct{} // says that it has been given one
 	timer  *time.Timer   // of its patience
+	stays  time.Time     // when its thread may stand aside again
 
 	// The scheduler's mu guards the others.
 	before, behind *Guest // in the tenant's queue
@@ -58,6 +60,7 @@ func (g *Guest) Begin(ctx context.Context, patience time.Duration) (waited time.
 func (g *Guest) Slice(ctx context.Context, fuel int64, patience time.Duration) (waited time.Duration, err error) {
 	t, s := g.tenant, g.tenant.sched
 	t.charge(fuel)
+	g.stepAside()
 	if g.slot && s.waiting.Load() == 0 {
 		return 0, nil
 	}
@@ -66,10 +69,17 @@ func (g *Guest) Slice(ctx context.Context, fuel int64, patience time.Duration) (
 		return g.acquire(ctx, patience)
 	}
 	t.count()
-	if first := s.first(); first == nil || first.time > t.time {
+	switch first := s.first(); {
+	case first == nil || first.time > t.time:
+		s.mu.Unlock()
+		return 0, nil
+	case first == t && g.kept < turns:
+		g.kept++
+		s.clock = max(s.clock, t.time) // as if it had been handed on
 		s.mu.Unlock()
 		return 0, nil
 	}
+	g.kept = 0
 	// The guest takes its place before its slot is handed on, so that its tenant goes on
 	// wanting: what it is behind the others is not forgotten.
 	s.add(g)
@@ -91,7 +101,7 @@ func (g *Guest) End(fuel int64) {
 		return
 	}
 	s.mu.Lock()
-	g.slot = false
+	g.slot, g.kept = false, 0
 	t.holding--
 	other := s.next()
 	if other == nil {

@@ -28,6 +28,7 @@ type model struct {
 	slots   int
 	all     []*actor
 	waiting []*actor // in the order in which they came
+	kept    map[*actor]int
 }
 
 // due is the waiting actor that has to come next, and its tenant's time, after a
@@ -96,12 +97,17 @@ func (m *model) slice(a *actor, fuel int64) {
 	next, least := m.due()
 	a.tenant.used.Add(-fuel)
 	a.slice(fuel)
-	if next == nil || least > own {
+	kept := next != nil && least <= own && next.tenant == a.tenant && m.kept[a] < turns
+	if next == nil || least > own || kept {
 		if a.waits() {
 			m.t.Fatalf("%d has handed its slot on, although nobody comes before it", a.name)
 		}
+		if kept {
+			m.kept[a]++
+		}
 		return
 	}
+	m.kept[a] = 0
 	if !a.waits() {
 		m.t.Fatalf("%d has kept its slot, although %d comes before it", a.name, next.name)
 	}
@@ -117,6 +123,7 @@ func (m *model) end(a *actor, fuel int64) {
 		a.tenant.used.Add(-fuel)
 	}
 	a.end(fuel)
+	m.kept[a] = 0
 	m.given(next)
 }
 
@@ -129,6 +136,7 @@ func (m *model) cancel(a *actor) {
 	m.waiting = slices.DeleteFunc(m.waiting, func(o *actor) bool { return o == a })
 	if a.working {
 		a.end(0)
+		m.kept[a] = 0
 	}
 }
 
@@ -159,7 +167,7 @@ func TestModel(t *testing.T) {
 			weights[i] = 1 << rng.IntN(3) // so that times are exact
 		}
 		bubble(t, slots, weights, func(t *testing.T, s *Scheduler, tenants []*Tenant) {
-			m := &model{t: t, s: s, slots: slots}
+			m := &model{t: t, s: s, slots: slots, kept: make(map[*actor]int)}
 			for i := range tenants {
 				m.all = append(m.all, actors(t, 1+rng.IntN(5), tenants[i])...)
 			}
