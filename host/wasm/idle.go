@@ -42,6 +42,9 @@ func (e *Engine) Run(ctx context.Context) {
 // round is one look at the instances that are idle.
 func (p *Plugin) round(ctx context.Context) {
 	tired, worn := p.survey()
+	if p.tenant.Indebted() {
+		tired = nil
+	}
 	for _, inst := range worn {
 		if p.borrow(inst, p.fewest()) {
 			inst.destroy()
@@ -52,6 +55,7 @@ func (p *Plugin) round(ctx context.Context) {
 		if ctx.Err() != nil || !p.borrow(inst, 0) {
 			return // callers may be waiting: they come first, and this can wait for another round
 		}
+		inst.hurry = false
 		err := inst.idle(ctx)
 		p.put(inst)
 		if err != nil && ctx.Err() == nil {

@@ -52,6 +52,20 @@ func (b *bucket) wait() (wait time.Duration, first bool) {
 	return wait, first
 }
 
+// owes tells whether there is nothing.
+func (b *bucket) owes() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Until(b.paid) > 0
+}
+
+// full tells whether there is as much as there can be.
+func (b *bucket) full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.paid.After(time.Now().Add(-b.burst))
+}
+
 // take takes out as much, even if that is more than there is.
 func (b *bucket) take(fuel int64) {
 	b.mu.Lock()

@@ -75,3 +75,33 @@ func TestRate(t *testing.T) {
 		}
 	})
 }
+
+// A tenant that goes and comes back owes what it owed, and is forgotten when it would
+// have paid.
+func TestDebtsOutliveTheirTenant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		share := Share{FuelPerSecond: 1000, Burst: 500}
+		tenant := s.Tenant("a", share)
+		g := tenant.Guest()
+		if _, err := g.Begin(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		g.End(3500)
+		tenant.Release()
+		time.Sleep(time.Second)
+		again := s.Tenant("a", share)
+		if wait, _ := again.Admit(); wait != 2*time.Second || !again.Indebted() {
+			t.Errorf("it has to wait for %v, want 2 s", wait)
+		}
+		again.Release()
+		time.Sleep(2 * time.Second)
+		if s.Tenant("b", Share{}).Release(); len(s.tenants) != 1 {
+			t.Errorf("%d tenants are known: it has paid, and may not use anything at once yet", len(s.tenants))
+		}
+		time.Sleep(time.Second)
+		if s.Tenant("b", Share{}).Release(); len(s.tenants) != 0 {
+			t.Errorf("%d tenants are known for ever", len(s.tenants))
+		}
+	})
+}

@@ -48,6 +48,7 @@ const grace = 128 << 10
 func (s *Scheduler) Tenant(name string, share Share) *Tenant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sweep()
 	t := s.tenants[name]
 	if t == nil {
 		t = &Tenant{sched: s, name: name, at: -1}
@@ -60,13 +61,24 @@ func (s *Scheduler) Tenant(name string, share Share) *Tenant {
 	return t
 }
 
-// Release gives the tenant up. Its guests must have ended.
+// Release gives the tenant up. Its guests must have ended. What it has used beyond its
+// rate is not forgotten before it would have been paid: it would be free of it by coming
+// back.
 func (t *Tenant) Release() {
 	s := t.sched
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.users--; t.users == 0 {
-		delete(s.tenants, t.name)
+	t.users--
+	s.sweep()
+}
+
+// sweep forgets the tenants that nobody uses and that owe nothing. The caller holds
+// s.mu.
+func (s *Scheduler) sweep() {
+	for name, t := range s.tenants {
+		if t.users == 0 && t.bucket.full() {
+			delete(s.tenants, name)
+		}
 	}
 }
 
@@ -88,6 +100,9 @@ func (t *Tenant) Admit() (wait time.Duration, first bool) {
 	}
 	return wait, first
 }
+
+// Indebted tells whether the tenant has used more than its rate allows by now.
+func (t *Tenant) Indebted() bool { return t.bucket.limited.Load() && t.bucket.owes() }
 
 // Await returns when the tenant's rate lets another callback begin. The error is
 // ctx's.
