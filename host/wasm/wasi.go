@@ -21,13 +21,19 @@ func instantiateWASI(ctx context.Context, runtime wazero.Runtime) error {
 	return nil
 }
 
+// mostBuffers is how many buffers fd_read and fd_write take at once: IOV_MAX of POSIX's
+// systems.
+const mostBuffers = 1024
+
 // wasiCharge charges for a function of WASI by one of its parameters, which is how
 // many bytes, buffers or clocks of the guest's memory it is about. It implements
 // [experimental.FunctionListener].
 type wasiCharge struct {
-	count int   // which parameter
-	size  int64 // of one in bytes: there are no more than the memory has room for
-	price int64 // of one; 0 if the function takes no time that depends on it
+	name  string
+	count int    // which parameter
+	most  uint32 // 0 is any number
+	size  int64  // of one in bytes: there are no more than the memory has room for
+	price int64  // of one; 0 if the function takes no time that depends on it
 }
 
 func newWASICharge(def api.FunctionDefinition) experimental.FunctionListener {
@@ -35,7 +41,7 @@ func newWASICharge(def api.FunctionDefinition) experimental.FunctionListener {
 	case "random_get":
 		return wasiCharge{count: 1, size: 1, price: 1}
 	case "fd_read", "fd_write":
-		return wasiCharge{count: 2, size: 8, price: 32}
+		return wasiCharge{name: def.Name(), count: 2, most: mostBuffers, size: 8, price: 32}
 	case "poll_oneoff":
 		return wasiCharge{count: 2, size: 48, price: 128}
 	}
@@ -46,7 +52,11 @@ func newWASICharge(def api.FunctionDefinition) experimental.FunctionListener {
 func (c wasiCharge) Before(ctx context.Context, _ api.Module, _ api.FunctionDefinition, params []uint64, _ experimental.StackIterator) {
 	i, fuel := ctx.(*callContext).inst, int64(hostCall)
 	if c.price > 0 {
-		fuel += min(int64(api.DecodeU32(params[c.count])), int64(i.memory.Size())/c.size) * c.price
+		n := api.DecodeU32(params[c.count])
+		if c.most > 0 && n > c.most {
+			panic(&ContractError{Phase: i.current.phase, Import: c.name, Argument: "iovs_len", Rule: fmt.Sprintf("%d buffers were given: at most %d", n, c.most)})
+		}
+		fuel += min(int64(n), int64(i.memory.Size())/c.size) * c.price
 	}
 	i.spend(fuel)
 }
