@@ -81,7 +81,7 @@ func failsAndRecovers(t *testing.T, p *Plugin, phase abi.Phase, ev *channel.Even
 	if first != nil && !first.module.IsClosed() {
 		t.Error("the instance lives on")
 	}
-	inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+	inst, err := p.take(t.Context(), abi.PhaseHandleIn, true)
 	if err != nil {
 		t.Fatalf("there is no other instance: %v", err)
 	}

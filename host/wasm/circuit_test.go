@@ -346,12 +346,12 @@ func TestStartsAreSpared(t *testing.T) {
 	p := compile(t, e, "served/fickle", Limits{Instances: 2})
 	seconds.Store(1) // from now on it declares something else
 	s := &shaky{Plugin: p, handClock: clock}
-	inst, err := p.take(t.Context(), abi.PhaseHandleIn) // the trial instance
+	inst, err := p.take(t.Context(), abi.PhaseHandleIn, true) // the trial instance
 	if err != nil {
 		t.Fatal(err)
 	}
 	refused := func() time.Duration {
-		_, err := p.take(t.Context(), abi.PhaseHandleIn)
+		_, err := p.take(t.Context(), abi.PhaseHandleIn, true)
 		var refusal *channel.Refusal
 		if !errors.As(err, &refusal) {
 			t.Fatalf("a second instance: %v", err)
@@ -375,7 +375,7 @@ func TestStartsAreSpared(t *testing.T) {
 		backoff = min(2*backoff, maxBackoff)
 	}
 	p.put(inst)
-	if inst, err = p.take(t.Context(), abi.PhaseHandleIn); err != nil {
+	if inst, err = p.take(t.Context(), abi.PhaseHandleIn, true); err != nil {
 		t.Errorf("the instance that is there does not serve: %v", err)
 	}
 	p.put(inst)

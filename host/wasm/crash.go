@@ -45,7 +45,7 @@ func (p *Plugin) call(ctx context.Context, phase abi.Phase, ev *channel.Event) (
 		// A leave comes once for each membership, and would be lost.
 		return p.trialCall(ctx, phase, ev)
 	}
-	res, err := p.serve(ctx, phase, ev)
+	res, err := p.serve(ctx, phase, ev, impatient(phase))
 	if err != nil && p.failed(ev, phase, err) {
 		if q := p.circuit.crashed(ev.Peer, p.callCount()); q.backoff > 0 {
 			p.quarantined(q)
@@ -74,7 +74,7 @@ func (p *Plugin) trialCall(ctx context.Context, phase abi.Phase, ev *channel.Eve
 			p.log.log.Info("the plugin is served again")
 		}
 	}()
-	res, err = p.serve(ctx, phase, ev)
+	res, err = p.serve(ctx, phase, ev, impatient(phase) || trial) // others wait for the trial
 	switch {
 	case err == nil:
 		became = succeeded
@@ -146,6 +146,9 @@ func (p *Plugin) another(ctx context.Context) (*instance, error) {
 		}
 	}()
 	inst, err := p.instantiate(ctx)
+	if err != nil && ctx.Err() != nil && !isGuests(err) {
+		return nil, refusal // nobody waits for it any more, and that is no fault
+	}
 	if err == nil && !inst.declared.equal(&p.declared) {
 		inst.destroy()
 		err = &ContractError{Phase: abi.PhaseInit, Rule: "this instance declares other callbacks, intercepts or binary than the trial instance did; ch_callbacks and ch_init have to be the same each time"}

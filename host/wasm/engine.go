@@ -79,8 +79,9 @@ type Engine struct {
 	mu        sync.Mutex
 	plugins   map[*Plugin]struct{}
 	tenants   map[string]*account
-	compiling sync.WaitGroup
+	compiling int // modules
 	closed    bool
+	compiled  chan struct{} // closed as soon as the engine is closed and none is
 }
 
 // ErrClosed is returned by an engine or a plugin that has been closed.
@@ -92,7 +93,7 @@ func NewEngine(cfg Config) (*Engine, error) {
 	e := &Engine{
 		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, born: time.Now(), plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
 		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share,
-		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}),
+		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}), compiled: make(chan struct{}),
 	}
 	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
 	e.tenantMemory = cfg.TenantMemory
@@ -173,17 +174,25 @@ func (e *Engine) Compile(ctx context.Context, m Module) (*Plugin, error) {
 		e.mu.Unlock()
 		return nil, ErrClosed
 	}
-	e.compiling.Add(1)
+	e.compiling++
 	e.mu.Unlock()
-	defer e.compiling.Done()
+	var p *Plugin
+	defer func() { e.endCompiling(p) }() // also if a bug of the host ends it
 	p, err := e.compile(ctx, m)
-	if err != nil {
-		return nil, err
-	}
+	return p, err
+}
+
+// endCompiling ends what Compile began. What was made while Close waited is closed by
+// that.
+func (e *Engine) endCompiling(p *Plugin) {
 	e.mu.Lock()
-	e.plugins[p] = struct{}{}
-	e.mu.Unlock()
-	return p, nil
+	defer e.mu.Unlock()
+	if p != nil {
+		e.plugins[p] = struct{}{}
+	}
+	if e.compiling--; e.closed && e.compiling == 0 {
+		close(e.compiled)
+	}
 }
 
 func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
@@ -286,17 +295,28 @@ func instantiateModule(ctx context.Context, runtime wazero.Runtime, name string,
 }
 
 // Close closes all plugins, see [Plugin.Close]. What is being compiled in child
-// processes is given up, and waited for. After an error it may be called
-// again.
+// processes is given up, and waited for, as is what is compiled in this process, which
+// nothing can end. After an error, ctx's among them, it may be called again.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if !e.closed {
 		close(e.ending)
+		if e.compiling == 0 {
+			close(e.compiled)
+		}
 	}
 	e.closed = true
 	e.mu.Unlock()
-	e.compiling.Wait()
 	var errs []error
+	select {
+	case <-e.compiled: // even if ctx has ended
+	default:
+		select {
+		case <-e.compiled:
+		case <-ctx.Done():
+			errs = append(errs, fmt.Errorf("wasm: a module is being compiled: %w", ctx.Err()))
+		}
+	}
 	for _, p := range e.open() {
 		errs = append(errs, p.Close(ctx))
 	}

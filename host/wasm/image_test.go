@@ -13,7 +13,7 @@ import (
 // where: for benchmarks that enter a guest without the host.
 func EventImage(t testing.TB, p *Plugin, ev *channel.Event) (region uint32, image []byte) {
 	t.Helper()
-	inst, err := p.take(context.Background(), abi.PhaseHandleIn)
+	inst, err := p.take(context.Background(), abi.PhaseHandleIn, true)
 	if err != nil {
 		t.Fatal(err)
 	}

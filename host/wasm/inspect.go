@@ -114,7 +114,7 @@ type InstanceInfo struct {
 // InspectInstance asks an idle instance, or a new one, what it is. The error is
 // that of a call, see [Plugin.Join].
 func (p *Plugin) InspectInstance(ctx context.Context) (InstanceInfo, error) {
-	inst, err := p.take(ctx, abi.PhaseSetup)
+	inst, err := p.take(ctx, abi.PhaseSetup, false)
 	if err != nil {
 		return InstanceInfo{}, err
 	}

@@ -28,6 +28,7 @@ type instance struct {
 	random   random
 	stdout   *lineWriter
 	healthy  bool
+	hurry    bool // whoever the call is for does not wait for long
 
 	served bool // since ch_idle was called
 	rested int  // for how many rounds of Engine.Run it has been idle

@@ -277,7 +277,7 @@ func TestLoggingCostsFuel(t *testing.T) {
 	p, _ := logged(t, Limits{LogLines: 2}, func() time.Time { return time.Unix(second.Load(), 0) })
 	used := func(steps ...step) int64 {
 		t.Helper()
-		inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+		inst, err := p.take(t.Context(), abi.PhaseHandleIn, true)
 		if err != nil {
 			t.Fatal(err)
 		}

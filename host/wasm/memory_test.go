@@ -63,7 +63,7 @@ func TestMemoryOfATenant(t *testing.T) {
 	if start <= 0 || e.Memory() != 3*start {
 		t.Fatalf("the tenant holds %d, the node %d", 2*start, e.Memory())
 	}
-	bs, err := b.take(t.Context(), abi.PhaseHandleIn) // so that it is not given up
+	bs, err := b.take(t.Context(), abi.PhaseHandleIn, true) // so that it is not given up
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestMemoryForAnotherInstance(t *testing.T) {
 	e := newTestEngine(t, Config{Memory: 40 * wasmPage})
 	a, b := grower(t, e, "acme", Limits{Instances: 2}), grower(t, e, "acme", Limits{})
 	size := int(e.Memory() / wasmPage / 2)
-	inst, err := a.take(t.Context(), abi.PhaseHandleIn)
+	inst, err := a.take(t.Context(), abi.PhaseHandleIn, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,18 +136,20 @@ func (p *Plugin) Connect(ctx context.Context, ev *channel.Event) (channel.Result
 }
 
 // serve is call of a version that is served.
-func (p *Plugin) serve(ctx context.Context, phase abi.Phase, ev *channel.Event) (channel.Result, error) {
+// In a hurry it waits for no longer than Limits.Wait wherever it has to wait.
+func (p *Plugin) serve(ctx context.Context, phase abi.Phase, ev *channel.Event, hurry bool) (channel.Result, error) {
 	if ev.Payload.Len() > p.limits.Payload {
 		return channel.Result{}, &channel.Refusal{Reason: phx.ReasonPayloadTooLarge}
 	}
-	if err := p.admit(ctx, phase); err != nil {
+	if err := p.admit(ctx, phase, hurry); err != nil {
 		return channel.Result{}, err
 	}
-	inst, err := p.take(ctx, phase)
+	inst, err := p.take(ctx, phase, hurry)
 	if err != nil {
 		return channel.Result{}, err
 	}
 	defer p.put(inst)
+	inst.hurry = hurry
 	return inst.call(lasting(ctx, phase), phase, ev)
 }
 
@@ -163,8 +165,8 @@ func lasting(ctx context.Context, phase abi.Phase) context.Context {
 }
 
 // take returns an idle instance or a new one, as soon as there may be one.
-func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
-	if err := p.acquire(ctx, phase); err != nil {
+func (p *Plugin) take(ctx context.Context, phase abi.Phase, hurry bool) (inst *instance, err error) {
+	if err := p.acquire(ctx, phase, hurry); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -175,16 +177,17 @@ func (p *Plugin) take(ctx context.Context, phase abi.Phase) (*instance, error) {
 	}
 	p.busy++
 	p.calls++
-	inst := p.pick()
+	inst = p.pick()
 	p.mu.Unlock()
 	if inst != nil {
 		return inst, nil
 	}
-	inst, err := p.another(lasting(ctx, phase))
-	if err != nil {
-		p.release(nil)
-	}
-	return inst, err
+	defer func() { // also if a bug of the host ends it
+		if inst == nil {
+			p.release(nil)
+		}
+	}()
+	return p.another(lasting(ctx, phase))
 }
 
 // pick takes an idle instance out of the pool: the one that served last, which is
@@ -215,7 +218,7 @@ func (p *Plugin) fewest() int {
 }
 
 // acquire waits for a slot.
-func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
+func (p *Plugin) acquire(ctx context.Context, phase abi.Phase, hurry bool) error {
 	if phase == abi.PhaseConnect && ctx.Err() != nil {
 		return &channel.Refusal{Reason: phx.ReasonUnavailable} // nobody waits for the answer
 	}
@@ -223,7 +226,7 @@ func (p *Plugin) acquire(ctx context.Context, phase abi.Phase) error {
 		return nil
 	}
 	var late <-chan time.Time
-	if impatient(phase) {
+	if hurry {
 		timer := time.NewTimer(p.limits.Wait)
 		defer timer.Stop()
 		late = timer.C

@@ -46,7 +46,7 @@ func (p *Plugin) hold(t *testing.T, n int) []*instance {
 	t.Helper()
 	var held []*instance
 	for range n {
-		inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+		inst, err := p.take(t.Context(), abi.PhaseHandleIn, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,20 +426,20 @@ func TestWhoWaitsForAsLongAsItTakes(t *testing.T) {
 	for _, phase := range []abi.Phase{abi.PhaseLeave, abi.PhaseHandleOut, abi.PhaseHandleInfo, abi.PhaseUpgrade} {
 		t.Run(phase.String(), func(t *testing.T) {
 			p := served(t, "echo", Limits{Instances: 1, Wait: time.Millisecond})
-			inst, err := p.take(t.Context(), abi.PhaseHandleIn)
+			inst, err := p.take(t.Context(), abi.PhaseHandleIn, true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := make(chan error, 1)
 			go func() {
-				other, err := p.take(context.Background(), phase)
+				other, err := p.take(context.Background(), phase, impatient(phase))
 				if err == nil {
 					p.put(other)
 				}
 				got <- err
 			}()
 			for _, phase := range []abi.Phase{abi.PhaseJoin, abi.PhaseHandleIn, abi.PhaseConnect} {
-				if _, err := p.take(t.Context(), phase); !isRefusal(err, phx.ReasonBusy) {
+				if _, err := p.take(t.Context(), phase, impatient(phase)); !isRefusal(err, phx.ReasonBusy) {
 					t.Errorf("%s: %v, want busy", phase, err)
 				}
 			}

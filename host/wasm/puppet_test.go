@@ -139,7 +139,7 @@ func (p *Plugin) enter(phase abi.Phase, ev *channel.Event) (channel.Result, erro
 	if phase != abi.PhaseIdle {
 		return p.call(context.Background(), phase, ev)
 	}
-	inst, err := p.take(context.Background(), phase)
+	inst, err := p.take(context.Background(), phase, impatient(phase))
 	if err != nil {
 		return channel.Result{}, err
 	}

@@ -35,7 +35,7 @@ func impatient(phase abi.Phase) bool {
 // [*channel.Refusal]. It comes before the wait for an instance, since nobody who has
 // one may have to wait for something that only time brings. A leave is let in and paid
 // afterwards: there is one for each join that was let in, and a shutdown waits for all.
-func (p *Plugin) admit(ctx context.Context, phase abi.Phase) error {
+func (p *Plugin) admit(ctx context.Context, phase abi.Phase, hurry bool) error {
 	if phase == abi.PhaseLeave {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (p *Plugin) admit(ctx context.Context, phase abi.Phase) error {
 		p.engine.log.Warn("a tenant has used more fuel than it may: its callbacks are refused or wait", "limit", string(phx.ReasonTenantCPUExhausted),
 			"tenant", p.tenant.Name(), "plugin", p.name, "retry_after", wait)
 	}
-	if impatient(phase) {
+	if hurry {
 		return &channel.Refusal{Reason: phx.ReasonTenantCPUExhausted, RetryAfter: wait}
 	}
 	if p.tenant.Await(ctx) != nil {
@@ -64,7 +64,7 @@ const waitsLonger = 5
 // [*channel.Refusal], or ctx's.
 func (i *instance) begin(ctx context.Context, phase abi.Phase) error {
 	var patience time.Duration
-	if impatient(phase) {
+	if i.hurry {
 		patience = i.plugin.limits.Wait
 	}
 	_, err := i.guest.Begin(ctx, patience)
@@ -94,7 +94,7 @@ func (i *instance) end() { i.guest.End(i.tank.bill()) }
 func (i *instance) pass(now time.Time) time.Time {
 	t := &i.tank
 	var patience time.Duration
-	if impatient(i.current.phase) {
+	if i.hurry {
 		patience = max(1, waitsLonger*i.plugin.limits.Wait-t.waited)
 	}
 	waited, err := i.guest.Slice(i.context.Context, t.bill(), patience)
