@@ -77,7 +77,7 @@ func (i *instance) importTrace(args []uint64) {
 
 func (i *instance) logText(text string) {
 	i.spend(i.plugin.log.cost(len(text)))
-	i.plugin.log.line(abi.LogInfo, []byte(text))
+	i.lines.add(abi.LogInfo, []byte(text))
 }
 
 // assemblyScriptText reads a string of AssemblyScript, UTF-16 with its length in

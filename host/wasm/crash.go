@@ -112,6 +112,33 @@ func countsAgainst(err error) bool {
 	return !errors.As(err, &limit) || limit.Limit != LimitOutOfTime && !limit.shared
 }
 
+// isShared tells whether something failed for what others of the tenant or the node have.
+func isShared(err error) bool {
+	var limit *LimitError
+	return errors.As(err, &limit) && limit.shared
+}
+
+// whenThereIsMemory is instantiate; where others have the memory, it tries again for as
+// long as callers wait for an instance. It asks, since there is no one thing to wait for:
+// memory comes from instances that are destroyed, and from those that nobody uses any
+// more, of any plugin of the tenant or the node.
+func (p *Plugin) whenThereIsMemory(ctx context.Context) (*instance, error) {
+	end := p.engine.clock().Add(p.limits.Wait)
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 64*time.Millisecond) {
+		inst, err := p.instantiate(ctx)
+		if !isShared(err) || !p.engine.clock().Before(end) {
+			return inst, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 func (p *Plugin) quarantined(q quarantine) {
 	p.engine.counts.Quarantines.Add(1)
 	p.log.log.Error("the plugin is quarantined: too many clients crash it", "crashes", q.crashes, "retry_after", q.backoff)
@@ -145,7 +172,7 @@ func (p *Plugin) another(ctx context.Context) (*instance, error) {
 			refusal.RetryAfter = max(refusal.RetryAfter, c.settle(&c.starts, 0, became))
 		}
 	}()
-	inst, err := p.instantiate(ctx)
+	inst, err := p.whenThereIsMemory(ctx)
 	if err != nil && ctx.Err() != nil && !isGuests(err) {
 		return nil, refusal // nobody waits for it any more, and that is no fault
 	}
@@ -157,8 +184,7 @@ func (p *Plugin) another(ctx context.Context) (*instance, error) {
 		became = succeeded
 		return inst, nil
 	}
-	var limit *LimitError
-	if errors.As(err, &limit) && limit.shared {
+	if isShared(err) {
 		refusal.Reason = phx.ReasonBusy
 	}
 	p.engine.counts.FailedStarts.Add(1)

@@ -115,7 +115,7 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 		i.refuel()
 	case meter.ReasonMemory:
 		i.holds.beyond = true
-		i.spend(hostCall)
+		i.spend(growFailed)
 	default:
 		panic(errOverflow)
 	}
@@ -177,6 +177,10 @@ func (i *instance) outOfFuel() *LimitError {
 // hostCall is what each call of an import costs: about as long as the way into Go
 // and back takes as much fuel does.
 const hostCall = 512
+
+// growFailed is what a memory.grow costs that cannot succeed: the engine takes some 3 µs
+// for it, as long as so much fuel does.
+const growFailed = 4096
 
 // spend charges for what the host is about to do for the guest. The guest sees it
 // at the end of its slice, at once if it is more than a slice.

@@ -146,7 +146,7 @@ func (i *instance) importIntercept(args []uint64) {
 func (i *instance) importLog(args []uint64) {
 	text := i.read("ptr", args[1], args[2])
 	i.spend(i.plugin.log.cost(len(text)))
-	i.plugin.log.line(api.DecodeI32(args[0]), text)
+	i.lines.add(api.DecodeI32(args[0]), text)
 }
 
 func (i *instance) importConfigGet(args []uint64) {

@@ -26,6 +26,7 @@ type instance struct {
 	declared declaration
 	clock    clock
 	random   random
+	lines    lines
 	stdout   *lineWriter
 	healthy  bool
 	hurry    bool // whoever the call is for does not wait for long
@@ -80,7 +81,8 @@ func phaseRules() *rules {
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 	i := &instance{plugin: p, guest: p.tenant.Guest(), holds: &guestMemory{plugin: p}}
-	i.stdout = &lineWriter{log: p.log, charge: i.spend}
+	i.lines.log = p.log
+	i.stdout = &lineWriter{lines: &i.lines, charge: i.spend}
 	config := i.clock.configure(wazero.NewModuleConfig()).
 		WithName(""). // a name would let other modules import from this one
 		WithStartFunctions().
@@ -307,6 +309,7 @@ func (i *instance) run(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	err := i.execute()
 	i.context.Context = nil
 	i.stdout.flush()
+	i.lines.write()
 	if err == nil && i.tank.left() < 0 { // what was used since the last question
 		err = i.outOfFuel()
 	}

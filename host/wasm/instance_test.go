@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -444,19 +443,19 @@ func TestDeclarationEqual(t *testing.T) {
 // TestCancelledCall: whoever ends a call from outside hears of it as such; it is
 // no fault of the guest's.
 func TestCancelledCall(t *testing.T) {
-	gate := newGate()
-	e := newTestEngine(t, Config{Logger: slog.New(gate)})
-	p := compile(t, e, "served/puppet", Limits{})
+	e := newTestEngine(t, Config{})
+	p := spinner(t, e, "default", endless(1))
 	stopped := errors.New("the node stops")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	result := make(chan error, 1)
 	go func() {
-		_, err := p.HandleIn(ctx, scripted(t, abi.StatusOK, gate.step(), step{opGrow, 100})) // for more than a slice of fuel
+		_, err := p.HandleIn(ctx, event(forever))
 		result <- err
 	}()
-	<-gate.arrived
+	for e.sched.Taken() == 0 { // it is not at work yet
+		time.Sleep(time.Millisecond)
+	}
 	cancel(stopped)
-	close(gate.pass)
 	err := <-result
 	var trap *TrapError
 	if !errors.Is(err, stopped) || errors.As(err, &trap) {

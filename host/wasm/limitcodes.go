@@ -15,6 +15,7 @@ const (
 	LimitSleep                LimitCode = "sleep"
 	LimitTooManyTimers        LimitCode = "too_many_timers"
 	LimitTooManySubscriptions LimitCode = "too_many_subscriptions"
+	LimitTenantCPUExhausted   LimitCode = "tenant_cpu_exhausted"
 )
 
 // LimitRow says what a code stands for.
@@ -28,7 +29,8 @@ type LimitRow struct {
 
 // LimitTable lists every code. What goes beyond one of these limits has failed, and
 // nothing that it asked for happens. The codes of timers and subscriptions come from
-// the channel, which keeps them, in the error's text; all others from a
+// the channel, which keeps them, in the error's text; that of the tenant's processor
+// time is what a client is told before a guest is entered; all others come from a
 // [LimitError], after which the instance is gone.
 func LimitTable() []LimitRow {
 	return []LimitRow{
@@ -40,6 +42,7 @@ func LimitTable() []LimitRow {
 		{LimitAssignsTooLarge, "assigns of a channel: 16 KiB", "Limits.Assigns"},
 		{LimitSleep, "what a callback may sleep in all, which takes no time: 10 s", "fixed"},
 		{LimitTooManyTimers, "timers of a channel: 16, with 1 MiB of payload together", "fixed"},
+		{LimitTenantCPUExhausted, "fuel of all a tenant's plugins in a second: none", "Config.Share"},
 		{LimitTooManySubscriptions, "other topics that a channel listens to: 16", "fixed"},
 	}
 }

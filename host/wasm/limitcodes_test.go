@@ -26,6 +26,11 @@ func TestLimitTable(t *testing.T) {
 			_, err := p.enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opGrow, 100}, step{opUnreachable}))
 			return err
 		},
+		LimitTenantCPUExhausted: func() error {
+			e := newTestEngine(t, Config{Share: func(string) Share { return Share{FuelPerSecond: 1} }})
+			_, err := compile(t, e, "served/puppet", Limits{}).enter(abi.PhaseHandleIn, scripted(t, abi.StatusOK)) // its start has used all
+			return err
+		},
 		LimitTooManyTimers:        func() error { return fmt.Errorf("%s: %w", "a channel", channel.ErrTooManyTimers) },
 		LimitTooManySubscriptions: func() error { return fmt.Errorf("%s: %w", "a channel", channel.ErrTooManySubscriptions) },
 	}

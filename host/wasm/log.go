@@ -32,16 +32,35 @@ func newGuestLog(log *slog.Logger, limits Limits, now func() time.Time) *guestLo
 	return &guestLog{log: log, maxLine: limits.LogLine, perSec: limits.LogLines, now: now}
 }
 
-// line logs text at one of the contract's levels; others are clamped.
-func (g *guestLog) line(level int32, text []byte) {
+// lines are those of a callback that is running. They are written when it has ended:
+// where the log goes may be slow, and the guest has a processor that others wait for.
+// There are never more than a plugin may log while a callback lasts.
+type lines struct {
+	log     *guestLog
+	waiting []slog.Record
+}
+
+// add takes a line of text at one of the contract's levels; others are clamped.
+func (l *lines) add(level int32, text []byte) {
+	g := l.log
 	dropped, ok := g.admit(&g.count, g.perSec)
 	if dropped > 0 {
-		g.log.Warn("the plugin logs too much", "dropped", dropped, "lines_per_second", g.perSec)
+		r := slog.NewRecord(time.Now(), slog.LevelWarn, "the plugin logs too much", 0)
+		r.Add("dropped", dropped, "lines_per_second", g.perSec)
+		l.waiting = append(l.waiting, r)
 	}
-	if !ok {
-		return
+	if ok && g.log.Enabled(context.Background(), slogLevel(level)) {
+		l.waiting = append(l.waiting, slog.NewRecord(time.Now(), slogLevel(level), printable(text, g.maxLine), 0))
 	}
-	g.log.Log(context.Background(), slogLevel(level), printable(text, g.maxLine))
+}
+
+// write writes them.
+func (l *lines) write() {
+	for _, r := range l.waiting {
+		_ = l.log.log.Handler().Handle(context.Background(), r) // as slog does
+	}
+	clear(l.waiting)
+	l.waiting = l.waiting[:0]
 }
 
 // crashLines is how many failures of the guest are logged in a second.
@@ -107,7 +126,7 @@ func (g *guestLog) admit(count *limitlog.Counter, perSec int) (dropped int, ok b
 // lineWriter assembles what an instance writes to its standard output and error
 // into lines: a Go panic arrives in some twenty fragments.
 type lineWriter struct {
-	log     *guestLog
+	lines   *lines
 	charge  func(fuel int64) // for what is written; it may end the guest
 	buf     []byte
 	written int // since the last flush
@@ -127,13 +146,13 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	w.charge(int64(n))
 	for {
 		line, rest, found := bytes.Cut(p, []byte{'\n'})
-		if room := w.log.maxLine + 1 - len(w.buf); room > 0 {
+		if room := w.lines.log.maxLine + 1 - len(w.buf); room > 0 {
 			w.buf = append(w.buf, line[:min(len(line), room)]...)
 		}
 		if !found {
 			return n, nil
 		}
-		w.charge(w.log.cost(len(w.buf)))
+		w.charge(w.lines.log.cost(len(w.buf)))
 		w.end()
 		p = rest
 	}
@@ -149,7 +168,7 @@ const logByte = 8
 // end logs what has been written since the last line ended.
 func (w *lineWriter) end() {
 	if len(w.buf) > 0 {
-		w.log.line(abi.LogInfo, w.buf)
+		w.lines.add(abi.LogInfo, w.buf)
 		w.buf = w.buf[:0]
 	}
 }

@@ -202,7 +202,7 @@ func TestLineWriter(t *testing.T) {
 	var log channeltest.Log
 	limits := Limits{LogLine: 8}.withDefaults()
 	charged := int64(0)
-	w := &lineWriter{log: newGuestLog(log.Logger(), limits, start), charge: func(fuel int64) { charged += fuel }}
+	w := &lineWriter{lines: &lines{log: newGuestLog(log.Logger(), limits, start)}, charge: func(fuel int64) { charged += fuel }}
 	big := make([]byte, maxOutput)
 	if n, err := w.Write(big); n != maxOutput || err != nil {
 		t.Errorf("all that is allowed: %d, %v", n, err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
@@ -103,7 +104,7 @@ func TestMemoryOfATenant(t *testing.T) {
 // and nothing is quarantined for it; instances that nobody uses are given up before.
 func TestMemoryForAnotherInstance(t *testing.T) {
 	e := newTestEngine(t, Config{Memory: 40 * wasmPage})
-	a, b := grower(t, e, "acme", Limits{Instances: 2}), grower(t, e, "acme", Limits{})
+	a, b := grower(t, e, "acme", Limits{Instances: 2, Wait: 20 * time.Millisecond}), grower(t, e, "acme", Limits{Wait: 20 * time.Millisecond})
 	size := int(e.Memory() / wasmPage / 2)
 	inst, err := a.take(t.Context(), abi.PhaseHandleIn, true)
 	if err != nil {
@@ -173,5 +174,20 @@ func TestMemoryIsCounted(t *testing.T) {
 	}
 	if err := p.Close(t.Context()); err != nil || e.Memory() != 0 {
 		t.Errorf("%d bytes are left; %v", e.Memory(), err)
+	}
+}
+
+// TestGrowingInVainIsPaid: memory.grow takes the host microseconds also where it fails.
+func TestGrowingInVainIsPaid(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	used := func(steps ...step) int64 {
+		t.Helper()
+		before := p.tenant.Used()
+		p.peek(t, steps...)
+		return p.tenant.Used() - before
+	}
+	once := used(step{opGrow, 1 << 15})
+	if twice := used(step{opGrow, 1 << 15}, step{opGrow, 1 << 15}); twice-once < growFailed {
+		t.Errorf("another one costs %d, want %d at least", twice-once, growFailed)
 	}
 }

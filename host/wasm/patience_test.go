@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,5 +144,63 @@ func TestBugAtTheStart(t *testing.T) {
 	}
 	if wait := s.serves(t, abi.PhaseHandleIn, 2); wait != 0 {
 		t.Errorf("then it is refused for %v", wait)
+	}
+}
+
+// TestSlowLog: a guest that logs does not keep a processor while its lines are written.
+func TestSlowLog(t *testing.T) {
+	gate := newGate()
+	e := newTestEngine(t, Config{Logger: slog.New(gate), GuestSlots: 1})
+	p := compile(t, e, "served/puppet", Limits{})
+	done := make(chan error, 1)
+	go func() {
+		steps := append(slices.Repeat([]step{{opRandom, 64, 32}}, 2*slice/hostCall), gate.step()) // for more than a slice
+		_, err := p.HandleIn(t.Context(), scripted(t, abi.StatusOK, steps...))
+		done <- err
+	}()
+	<-gate.arrived
+	if n := e.sched.Taken(); n != 0 {
+		t.Errorf("%d slots are taken while the log is written", n)
+	}
+	close(gate.pass)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInstanceWaitsForMemory: a caller who needs another instance waits for the memory
+// that others hold as long as for an instance, and no longer than it is there itself.
+func TestInstanceWaitsForMemory(t *testing.T) {
+	e := newTestEngine(t, Config{TenantMemory: 40 * wasmPage})
+	a := grower(t, e, "acme", Limits{Instances: 2, Wait: time.Minute})
+	inst, err := a.take(t.Context(), abi.PhaseHandleIn, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int(e.TenantMemory("acme") / wasmPage)
+	if _, err := inst.call(t.Context(), abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opGrow, 40 - size})); err != nil {
+		t.Fatal(err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	defer leave()
+	done := make(chan error, 2)
+	refused := e.Counts().MemoryRefused.Load()
+	for _, ctx := range []context.Context{gone, t.Context()} {
+		go func() {
+			_, err := a.HandleIn(ctx, scripted(t, abi.StatusOK))
+			done <- err
+		}()
+		for before := refused; refused <= before; refused = e.Counts().MemoryRefused.Load() {
+			time.Sleep(time.Millisecond) // until it has asked
+		}
+		if ctx == gone {
+			leave()
+			wantRefusal(t, <-done, phx.ReasonUnavailable)
+		}
+	}
+	inst.healthy = false // it goes with its memory
+	a.put(inst)
+	if err := <-done; err != nil {
+		t.Errorf("when there is memory: %v", err)
 	}
 }
