@@ -44,6 +44,7 @@ var rooms = []room{
 	{"host/phx", 0, "The Phoenix wire protocol", "", ""},
 	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
 	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
+	{"testdata/hostile", 0, "holds modules that do harm", "", ""},
 	{"host/wasm/sched", 0, "Shares out the processors between guests", "", ""},
 	{"host/wasm/module", 0, "Reads untrusted WebAssembly modules", "", ""},
 
@@ -79,7 +80,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
 	{"cmd/chhost/internal/systemd", 6, "Tells a service manager how the process is doing", "", ""},
-	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "host host/phx host/wasm", ""},
+	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "host host/phx host/wasm testdata/hostile", ""},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
 
@@ -126,6 +127,8 @@ type start struct {
 // files. Whoever starts a goroutine waits for it, and says here how.
 var goroutines = map[string]start{
 	"cmd/chhost/internal/author": {1, "Player.Play: the host that a dialogue is played against; it shuts it down and waits for its Run"},
+
+	"cmd/chhost/internal/torture": {1, "rack.ask's caller: stop cancels it and waits"},
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 

@@ -20,9 +20,12 @@ func tortureCommand() *cli.Command {
 		Usage:     "upload hostile modules to a host and see that it stands",
 		UsageText: "chhost torture [FLAGS]",
 		Description: "A process of its own serves two plugins. One is replaced by a hostile module after\n" +
-			"the other; after each the other plugin has to answer. From a wrong verdict, an end of\n" +
-			"the process, more goroutines, or more than 5 % more memory in use after the last round\n" +
-			"than after the first follows an exit code of 1.\n\n" +
+			"the other, more than two hundred kinds and mutations of them, each of which has to be\n" +
+			"refused, to fail, or to be served as declared, for the declared reason. The other\n" +
+			"plugin has to answer all the while. From a wrong verdict, an end of the process, more\n" +
+			"goroutines, or more than 5 % more memory in use after the last round than after the\n" +
+			"first follows an exit code of 1. Modules are compiled in a child process, as serve does,\n" +
+			"with 2 seconds of processor time.\n\n" +
 			"Examples:\n\n" +
 			"   chhost torture\n" +
 			"   chhost torture --modules 5000 --rounds 1 --seed 7 --json",
@@ -39,7 +42,7 @@ func tortureCommand() *cli.Command {
 
 func runTorture(c *cli.Context) error {
 	if c.Bool("inside") {
-		r, err := torture.Run(c.Context, torture.Options{Modules: c.Int("modules"), Rounds: c.Int("rounds"), Seed: c.Uint64("seed")})
+		r, err := torture.Run(c.Context, torture.Options{Modules: c.Int("modules"), Rounds: c.Int("rounds"), Seed: c.Uint64("seed"), Compiler: compilerOf(c)})
 		return errors.Join(err, json.NewEncoder(c.App.Writer).Encode(r))
 	}
 	r, err := tortureChild(c.Context, c)

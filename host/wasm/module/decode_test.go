@@ -96,7 +96,7 @@ func faults() []struct {
 		{"two tables", file(sec(4, "\x02\x70\x00\x01\x70\x00\x01")), "table", RuleBudget},
 		{"two memories", file(sec(5, "\x02\x00\x01\x00\x01")), "memory", RuleBudget},
 		{"two memories, one imported", file(sec(2, "\x01\x01e\x01m\x02\x00\x01"), sec(5, "\x01\x00\x01")), "memory", RuleBudget},
-		{"memory upside down", file(sec(5, "\x01\x01\x02\x01")), "memory", RuleBounds},
+		{"memory upside down", file(sec(5, "\x01\x01\x02\x01")), "memory", RuleType},
 		{"memory above 4 GiB", file(sec(5, "\x01\x00\x81\x80\x04")), "memory", RuleBounds},
 		{"memory shared", file(sec(5, "\x01\x03\x01\x02")), "memory", RuleType},
 		{"memory of 64 bits", file(sec(5, "\x01\x04\x01")), "memory", RuleType},

@@ -157,7 +157,7 @@ func (r *reader) bounds(what string, most uint32) Bounds {
 	case b.Min > most || b.Max > most:
 		r.fail(at, RuleBounds, "a %s of %d to %d is too large: %d is the most", what, b.Min, b.Max, most)
 	case b.Bounded && b.Min > b.Max:
-		r.fail(at, RuleBounds, "the minimum of a %s, %d, is above its maximum, %d", what, b.Min, b.Max)
+		r.fail(at, RuleType, "the minimum of a %s, %d, is above its maximum, %d", what, b.Min, b.Max)
 	}
 	return b
 }

@@ -5,14 +5,19 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Print writes the report as a table.
 func (r Report) Print(w io.Writer) error {
 	text := fmt.Sprintf("%d modules a round, %d declared kinds\n", r.Modules, r.Kinds)
+	for _, row := range r.Table {
+		text += fmt.Sprintf("%-28s %-12s %5d times, at most %v\n", row.Kind, row.Verdict, row.Times, row.Slowest.Round(100*time.Microsecond))
+	}
 	for _, v := range slices.Sorted(maps.Keys(r.Verdicts)) {
 		text += fmt.Sprintf("%-14s %d\n", v, r.Verdicts[v])
 	}
+	text += fmt.Sprintf("neighbour      answered %d times meanwhile, after %v at most\n", r.Neighbour, r.NeighbourSlowest)
 	text += fmt.Sprintf("slowest        %v, %s\nin use         %d bytes after each round\ngoroutines     %d\n", r.Slowest, r.SlowestIs, r.InUse, r.Goroutines)
 	for _, wrong := range r.Wrong {
 		text += "WRONG          " + wrong + "\n"

@@ -9,11 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/phx"
@@ -30,6 +33,16 @@ const (
 // since a verdict must not depend on how busy the machine is.
 const patience = time.Minute
 
+// compileTime is the processor time that a child may take: less than a host gives it
+// otherwise, since there are modules that take all.
+const compileTime = 2 * time.Second
+
+// askAgain is when the neighbour is asked again.
+const askAgain = 5 * time.Millisecond
+
+// mostMutated is the size of the largest mutation in bytes: all are kept.
+const mostMutated = 1 << 18
+
 // logAgain is how often a module is tried again whose failure was not logged.
 const logAgain = 3
 
@@ -42,18 +55,35 @@ type Options struct {
 	Rounds int
 	// Seed makes the mutations; the same ones for the same seed.
 	Seed uint64
+	// Compiler lets the host compile in child processes, as it is to be used. Without
+	// one, the modules that keep a compiler busy for long are left out.
+	Compiler *host.Compiler
 }
 
 // Report is what happened. Times are in nanoseconds, sizes in bytes.
 type Report struct {
-	Kinds      int            `json:"kinds"`
-	Modules    int            `json:"modules"`
-	Verdicts   map[string]int `json:"verdicts"`
-	Wrong      []string       `json:"wrong"`
-	Slowest    time.Duration  `json:"slowest_ns"`
-	SlowestIs  string         `json:"slowest"`
-	InUse      []uint64       `json:"heap_and_stacks_in_use"`
-	Goroutines []int          `json:"goroutines"`
+	Kinds    int            `json:"kinds"`
+	Modules  int            `json:"modules"`
+	Verdicts map[string]int `json:"verdicts"`
+	// Table has a row for each kind, and one for all mutations.
+	Table      []Row         `json:"table"`
+	Wrong      []string      `json:"wrong"`
+	Slowest    time.Duration `json:"slowest_ns"`
+	SlowestIs  string        `json:"slowest"`
+	InUse      []uint64      `json:"heap_and_stacks_in_use"`
+	Goroutines []int         `json:"goroutines"`
+	// Neighbour is how often the other plugin was asked while modules ran, and
+	// NeighbourSlowest how long it took to answer at most.
+	Neighbour        int           `json:"neighbour"`
+	NeighbourSlowest time.Duration `json:"neighbour_slowest_ns"`
+}
+
+// Row is what became of a kind.
+type Row struct {
+	Kind    string        `json:"kind"`
+	Times   int           `json:"times"`
+	Verdict string        `json:"verdict"`
+	Slowest time.Duration `json:"slowest_ns"`
 }
 
 // lines keeps what the host logs, until it is taken.
@@ -78,8 +108,10 @@ func (l *lines) take() string {
 type rack struct {
 	host    *host.Host
 	log     lines
+	mu      sync.Mutex // of what is in the report on both sides: Wrong and Neighbour
 	current *host.Plugin
 	report  Report
+	rows    map[string]*Row
 }
 
 // Run does it all in this process: a module that ends the process ends the caller.
@@ -92,25 +124,37 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		o.Rounds = DefaultRounds
 	}
 	honest := (&guest{imports: reply, push: join(call(0, 0, 0, 0), i32(0))}).bytes()
-	r := &rack{current: &host.Plugin{Name: "hostile", Module: (&guest{}).bytes()}}
+	kinds, err := Kinds()
+	if err != nil {
+		return Report{}, err
+	}
+	if o.Compiler != nil {
+		kinds = append(kinds, bombs()...)
+	}
+	r := &rack{current: &host.Plugin{Name: "hostile", Module: (&guest{}).bytes()}, rows: make(map[string]*Row)}
 	r.report.Verdicts = map[string]int{}
 	h, err := host.New(host.Config{
 		Routes: []host.Route{
 			{Pattern: "neighbour", Plugin: &host.Plugin{Name: "neighbour", Module: honest}},
 			{Pattern: "hostile", Plugin: r.current},
 		},
-		Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Logger:    slog.New(slog.NewTextHandler(&r.log, nil)),
+		Compiler:  o.Compiler,
+		Compiling: host.CompileLimits{CPU: compileTime},
 	})
 	if err != nil {
 		return r.report, err
 	}
 	r.host = h
-	modules := corpus(o)
-	r.report.Kinds, r.report.Modules = len(Kinds()), len(modules)
+	modules := corpus(kinds, o)
+	r.report.Kinds, r.report.Modules = len(kinds), len(modules)
+	stop := r.ask(ctx)
+	defer stop()
 	// What is made once for all rounds is made now: the first one is compared with the
 	// last.
-	warm := r.round(ctx, Kinds())
+	warm := r.round(ctx, kinds)
 	clear(r.report.Verdicts)
+	clear(r.rows)
 	if warm != nil {
 		return r.report, errors.Join(warm, h.Shutdown(context.WithoutCancel(ctx)))
 	}
@@ -119,6 +163,10 @@ func Run(ctx context.Context, o Options) (Report, error) {
 			return r.report, errors.Join(err, h.Shutdown(context.WithoutCancel(ctx)))
 		}
 		r.measure()
+	}
+	stop()
+	for _, name := range slices.Sorted(maps.Keys(r.rows)) {
+		r.report.Table = append(r.report.Table, *r.rows[name])
 	}
 	return r.report, h.Shutdown(ctx)
 }
@@ -134,27 +182,108 @@ func (r *rack) round(ctx context.Context, modules []Kind) error {
 	return nil
 }
 
+// ask asks the neighbour again and again until stop is called, which waits for the last
+// answer.
+func (r *rack) ask(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for ctx.Err() == nil {
+			begin := time.Now()
+			got, answered := r.talk(ctx, "neighbour", false)
+			took := time.Since(begin)
+			r.mu.Lock()
+			switch {
+			case ctx.Err() != nil:
+			case got != IsServed || !answered:
+				r.report.Wrong = append(r.report.Wrong, fmt.Sprintf("the neighbour: %s, answered: %v", got, answered))
+			default:
+				r.report.Neighbour++
+				r.report.NeighbourSlowest = max(r.report.NeighbourSlowest, took)
+			}
+			r.mu.Unlock()
+			time.Sleep(askAgain)
+		}
+	})
+	return sync.OnceFunc(func() {
+		cancel()
+		asking.Wait()
+	})
+}
+
 // corpus is each kind, each truncation, and mutations of all that, whose verdicts
-// nobody declares.
-func corpus(o Options) []Kind {
-	all := append(Kinds(), truncated()...)
+// nobody declares: other bytes, bytes that are missing, and the beginning of one module
+// with the end of another one.
+func corpus(kinds []Kind, o Options) []Kind {
+	all := slices.Concat(kinds, truncated())
 	declared := len(all)
 	random := rand.New(rand.NewPCG(o.Seed, 6))
 	for n := 0; len(all) < o.Modules; n++ {
-		from := all[random.IntN(declared)]
-		b := bytes.Clone(from.Module())
-		for range 1 + random.IntN(4) {
-			if len(b) > 8 {
-				b[8+random.IntN(len(b)-8)] = byte(random.Uint32())
-			}
+		from, other := all[random.IntN(declared)], all[random.IntN(declared)]
+		b := mutated(random, from.Module(), other.Module())
+		if len(b) > mostMutated {
+			continue
 		}
-		all = append(all, Kind{fmt.Sprintf("mutation_%d_of_%s", n, from.Name), "", "", func() []byte { return b }})
+		all = append(all, Kind{Name: fmt.Sprintf("mutation_%d_of_%s", n, from.Name), module: func() []byte { return b }})
 	}
 	return all
 }
 
+// mutated is a module with a few faults, or the beginning of it with the end of another.
+func mutated(random *rand.Rand, from, other []byte) []byte {
+	b := bytes.Clone(from)
+	if len(b) <= len(header) {
+		return b
+	}
+	at := func() int { return len(header) + random.IntN(len(b)-len(header)) }
+	switch random.IntN(4) {
+	case 0: // behind the first sections of one, those of another
+		return append(b[:at()], other[random.IntN(len(other)+1):]...)
+	case 1: // something is missing, or there twice
+		i, j := at(), at()
+		return append(b[:i:i], b[j:]...)
+	}
+	for range 1 + random.IntN(4) {
+		b[at()] = byte(random.Uint32())
+	}
+	return b
+}
+
 func (r *rack) wrong(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.report.Wrong = append(r.report.Wrong, fmt.Sprintf(format, args...))
+}
+
+// says tells whether all the words of the reason are there.
+func (k Kind) says(text string) bool {
+	for _, words := range k.Words {
+		if !strings.Contains(text, words) {
+			return false
+		}
+	}
+	return true
+}
+
+// note counts a verdict.
+func (r *rack) note(k Kind, verdict string, took time.Duration) {
+	if took > r.report.Slowest {
+		r.report.Slowest, r.report.SlowestIs = took, k.Name
+	}
+	r.report.Verdicts[verdict]++
+	name := k.Name
+	if k.Verdict == "" {
+		name, verdict = "(mutations)", "any"
+	} else if strings.HasPrefix(name, "truncated_") {
+		name = "(truncations)"
+	}
+	row := r.rows[name]
+	if row == nil {
+		row = &Row{Kind: name, Verdict: verdict}
+		r.rows[name] = row
+	}
+	row.Times++
+	row.Slowest = max(row.Slowest, took)
 }
 
 // try uploads a module, joins and pushes once, and then asks the neighbour.
@@ -163,7 +292,7 @@ func (r *rack) try(ctx context.Context, k Kind) {
 	begin := time.Now()
 	verdict, text := r.verdict(ctx, k)
 	for range logAgain {
-		if verdict == IsServed || verdict == Refused || text != "" || k.Text == "" {
+		if verdict == Refused || k.says(text) {
 			break
 		}
 		// The host logs few lines of a kind in a second, and this one was too many.
@@ -171,19 +300,19 @@ func (r *rack) try(ctx context.Context, k Kind) {
 		begin = time.Now()
 		verdict, text = r.verdict(ctx, k)
 	}
-	if took := time.Since(begin); took > r.report.Slowest {
-		r.report.Slowest, r.report.SlowestIs = took, k.Name
-	}
-	r.report.Verdicts[verdict]++
-	if k.Verdict != "" && (verdict != k.Verdict || !strings.Contains(text, k.Text)) {
-		r.wrong("%s: %s, want %s with %q: %.300s", k.Name, verdict, k.Verdict, k.Text, text)
+	r.note(k, verdict, time.Since(begin))
+	if k.Verdict != "" && (verdict != k.Verdict || !k.says(text)) {
+		r.wrong("%s: %s, want %s with %q: %.300s", k.Name, verdict, k.Verdict, k.Words, text)
 	}
 	switch verdict {
-	case Refused, InJoin, InPush, IsServed:
+	case Refused, InJoin, InPush, Later, IsServed:
 	default:
 		r.wrong("%s: %s: %.300s", k.Name, verdict, text)
 	}
-	if got, answered := r.talk(ctx, "neighbour"); got != IsServed || !answered {
+	if strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }) {
+		r.wrong("%s: control characters come through: %q", k.Name, text)
+	}
+	if got, answered := r.talk(ctx, "neighbour", false); got != IsServed || !answered {
 		r.wrong("%s: the neighbour afterwards: %s, answered: %v", k.Name, got, answered)
 	}
 }
@@ -198,14 +327,15 @@ func (r *rack) verdict(ctx context.Context, k Kind) (verdict, text string) {
 		return Refused, err.Error()
 	}
 	r.current = next
-	verdict, _ = r.talk(ctx, "hostile")
+	verdict, _ = r.talk(ctx, "hostile", k.Verdict == Later)
 	r.rest() // the line follows the answer
 	return verdict, r.log.take()
 }
 
 // talk joins on a socket of its own and pushes. A push is served without an answer,
 // too, if the plugin gives none.
-func (r *rack) talk(ctx context.Context, topic string) (verdict string, answered bool) {
+// With later, it waits for the end of the channel after that.
+func (r *rack) talk(ctx context.Context, topic string, later bool) (verdict string, answered bool) {
 	frames := make(chan string, 1024)
 	client, err := r.host.Local(func(f phx.Frame) {
 		select {
@@ -221,24 +351,30 @@ func (r *rack) talk(ctx context.Context, topic string) (verdict string, answered
 		if err := client.HandleFrame(ctx, phx.Frame{Data: fmt.Appendf(nil, `["1",%q,%q,%q,{}]`, ref, topic, event)}); err != nil {
 			return err.Error()
 		}
-		return r.answer(ctx, frames, ref)
+		return r.answer(ctx, frames, ref, false)
 	}
 	if got := ask("1", phx.EventJoin); got != "ok" {
 		return InJoin, false
 	}
-	switch got := ask("2", "say"); got {
-	case "ok", "none":
+	got := ask("2", "say")
+	if later && (got == "ok" || got == "none") {
+		got = r.answer(ctx, frames, "", true)
+	}
+	switch {
+	case got == "ok", got == "none":
 		return IsServed, got == "ok"
-	case "error":
+	case got == "error" && later:
+		return Later, false
+	case got == "error":
 		return InPush, false
 	default:
 		return got, false
 	}
 }
 
-// answer waits for the reply to ref, the end of the channel, or a host at rest that
-// has sent neither.
-func (r *rack) answer(ctx context.Context, frames <-chan string, ref string) string {
+// answer waits for the reply to ref, the end of the channel, or, unless the end is sure
+// to come, a host at rest that has sent neither.
+func (r *rack) answer(ctx context.Context, frames <-chan string, ref string, sure bool) string {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	look := time.NewTicker(time.Millisecond)
@@ -247,7 +383,7 @@ func (r *rack) answer(ctx context.Context, frames <-chan string, ref string) str
 		rests := !r.host.Busy() && len(frames) == 0
 		select {
 		case <-look.C:
-			if rests && len(frames) == 0 {
+			if rests && !sure && len(frames) == 0 {
 				return "none"
 			}
 		case f := <-frames:

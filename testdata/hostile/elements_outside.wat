@@ -1,0 +1,11 @@
+;; Elements behind the table: the engine leaves them out, and goes on.
+;; served
+(module
+  (memory (export "memory") 2)
+  (table 1 funcref)
+  (func $f)
+  (elem (i32.const 9) $f)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
+  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))

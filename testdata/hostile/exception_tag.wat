@@ -1,0 +1,10 @@
+;; A tag of an exception.
+;; refused: there is no section 13
+;; wat2wasm --enable-exceptions
+(module
+  (memory (export "memory") 2)
+  (tag (param i32))
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
+  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))

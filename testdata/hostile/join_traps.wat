@@ -1,0 +1,8 @@
+;; Traps in join.
+;; join: unreachable
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
+  (func (export "join") (param $ev i32) (result i32) (unreachable))
+  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))

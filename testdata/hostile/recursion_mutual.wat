@@ -1,0 +1,10 @@
+;; Two functions that call each other for ever.
+;; push: stack overflow
+(module
+  (memory (export "memory") 2)
+  (func $a (result i32) (i32.add (i32.const 1) (call $b)))
+  (func $b (result i32) (i32.add (i32.const 1) (call $a)))
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
+  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param $ev i32) (result i32) (call $a)))

@@ -1,0 +1,11 @@
+;; Does not come back when its timer is due.
+;; later: out_of_fuel
+(module
+  (import "chhost_v1" "send_after" (func $send_after (param i32 i32 i32 i32 i32 i32 i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "t{}")
+  (func (export "handle_info") (param $ev i32) (result i32) (loop $again (br $again)) (i32.const 0))
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
+  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param $ev i32) (result i32) (call $send_after (i32.const 1) (i32.const 10) (i32.const 16) (i32.const 1) (i32.const 17) (i32.const 2) (i32.const 0)) (i32.const 0)))
