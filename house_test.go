@@ -45,6 +45,7 @@ var rooms = []room{
 	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
 	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
 	{"testdata/hostile", 0, "holds modules that do harm", "", ""},
+	{"host/token", 0, "Verifies the tokens of clients", "", "github.com/go-jose/go-jose/v4"},
 	{"host/wasm/sched", 0, "Shares out the processors between guests", "", ""},
 	{"host/wasm/module", 0, "Reads untrusted WebAssembly modules", "", ""},
 
@@ -103,6 +104,7 @@ var quarantine = map[string]string{
 	"github.com/gorilla/websocket":  "host/phx/phxclient host/transport/websocket",
 	"github.com/urfave/cli":         "cmd/chhost",
 	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
+	"github.com/go-jose/go-jose":    "host/token",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 	"github.com/peterh/liner":                 "cmd/chhost/internal/console",
