@@ -35,8 +35,8 @@ const (
 // What a key may be, in bits and bytes.
 const (
 	minRSA = 2048
-	// A signature of a larger key takes a millisecond and more to verify.
-	maxRSA    = 8192
+	// What is larger makes each signature slower, and the library reads none in JWKs.
+	maxRSA    = 4096
 	maxSecret = 1024
 	maxKeyID  = 255
 )
@@ -53,17 +53,24 @@ type Key struct {
 	secret *secret
 }
 
-// secret is behind a pointer so that no verb of fmt shows what is in it.
+// secret is what a key is made of: of a struct with a Key in it, fmt would follow a
+// pointer for some verbs, and show what is there. It does not call functions.
 type secret struct {
+	open func() halves
+}
+
+type halves struct {
 	verify any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 	sign   any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey; nil if only the public half is known
 }
+
+func conceal(h halves) *secret { return &secret{func() halves { return h }} }
 
 // NewSecret returns a key that both sides know. It has at least as many bytes as a
 // signature of the algorithm: 32 for HS256, 48 for HS384, 64 for HS512.
 func NewSecret(id string, a Algorithm, shared []byte) (Key, error) {
 	own := bytes.Clone(shared)
-	k := Key{id, a, &secret{verify: own, sign: own}}
+	k := Key{id, a, conceal(halves{own, own})}
 	if err := k.check(); err != nil {
 		return Key{}, fmt.Errorf("token: %w", err)
 	}
@@ -75,12 +82,12 @@ func (k Key) Shared() bool {
 	if k.secret == nil {
 		return false
 	}
-	_, ok := k.secret.verify.([]byte)
+	_, ok := k.secret.open().verify.([]byte)
 	return ok
 }
 
 // Signs tells whether [Mint] can use the key.
-func (k Key) Signs() bool { return k.secret != nil && k.secret.sign != nil }
+func (k Key) Signs() bool { return k.secret != nil && k.secret.open().sign != nil }
 
 // String is the key's ID and algorithm.
 func (k Key) String() string { return fmt.Sprintf("%s key %q", k.Algorithm, k.ID) }
@@ -96,7 +103,7 @@ func (k Key) check() error {
 	if len(k.ID) > maxKeyID {
 		return fmt.Errorf("the key's ID has %d bytes, at most %d are allowed", len(k.ID), maxKeyID)
 	}
-	switch key := k.secret.verify.(type) {
+	switch key := k.secret.open().verify.(type) {
 	case []byte:
 		return checkSecret(k.Algorithm, key)
 	case *rsa.PublicKey:
@@ -228,6 +235,6 @@ func (k Key) verify(token string) (payload []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	payload, err = signed.Verify(k.secret.verify)
+	payload, err = signed.Verify(k.secret.open().verify)
 	return payload, err == nil
 }

@@ -20,9 +20,11 @@ func Mint(k Key, claims []byte) (string, error) {
 	if _, fault := readClaims(claims, func(string) string { return "" }); fault != nil {
 		return "", fmt.Errorf("token: %s", fault.Detail)
 	}
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: jose.JSONWebKey{Key: k.secret.sign, KeyID: k.ID}},
-		(&jose.SignerOptions{}).WithType("JWT"))
+	header := new(jose.SignerOptions).WithType("JWT")
+	if k.ID != "" {
+		header = header.WithHeader("kid", k.ID)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: k.secret.open().sign}, header)
 	if err != nil {
 		return "", errors.New("token: the key cannot sign")
 	}

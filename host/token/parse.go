@@ -145,27 +145,24 @@ func forSignatures(jwk members) error {
 
 // newKey returns the key of a parsed one, public, private or shared.
 func newKey(id string, a Algorithm, key any) (Key, error) {
-	s := &secret{verify: key}
+	h := halves{verify: key}
 	switch private := key.(type) {
 	case []byte:
-		s.sign = private
+		h.sign = private
 	case *rsa.PrivateKey:
-		if private.Validate() != nil {
-			return Key{}, errors.New("the RSA key's numbers are none of a key")
-		}
-		s.verify, s.sign = &private.PublicKey, private
+		h.verify, h.sign = &private.PublicKey, private
 	case *ecdsa.PrivateKey:
-		s.verify, s.sign = &private.PublicKey, private
+		h.verify, h.sign = &private.PublicKey, private
 	case ed25519.PrivateKey:
-		s.verify, s.sign = private.Public(), private
+		h.verify, h.sign = private.Public(), private
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 	default:
 		return Key{}, errors.New("it is of a kind that is not used here: use RSA, P-256, P-384, P-521 or Ed25519")
 	}
 	if a == "" {
-		a = usual(s.verify)
+		a = usual(h.verify)
 	}
-	k := Key{id, a, s}
+	k := Key{id, a, conceal(h)}
 	return k, k.check()
 }
 

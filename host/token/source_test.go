@@ -271,12 +271,15 @@ func misbehaviours(t *testing.T) map[string]struct {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, `{"keys":[`)
 		}, "unexpected EOF"},
-		"no answer":                {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
-		"a fault":                  {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", 500) }, "status is 500"},
-		"not there":                {http.NotFound, "status is 404"},
-		"a partial answer":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(206) }, "status is 206"},
-		"another host":             {leads(elsewhere.URL), "another host"},
-		"no https":                 {leads("http://" + strings.TrimPrefix(elsewhere.URL, "https://")), "away from https"},
+		"no answer":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"a fault":          {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", 500) }, "status is 500"},
+		"not there":        {http.NotFound, "status is 404"},
+		"a partial answer": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(206) }, "status is 206"},
+		"another host":     {leads(elsewhere.URL), "another host"},
+		"no https":         {leads("http://" + strings.TrimPrefix(elsewhere.URL, "https://")), "away from https"},
+		"no https, on its own host": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+r.Host+r.URL.Path, http.StatusFound)
+		}, "away from https"},
 		"a file":                   {leads("file:///etc/passwd"), "another host"},
 		"round and round":          {leads("/again"), "more than 3 times"},
 		"a page":                   {says("<!DOCTYPE html><html><body>Sign in</body></html>"), "a page"},

@@ -240,6 +240,7 @@ func (v *Verifier) issuer(name string) *issuer {
 // signed tries the keys.
 func signed(token string, keys []Key, claims *Claims) *Error {
 	for _, k := range keys {
+		// The library decodes it once more: what it has verified is what was read.
 		if payload, ok := k.verify(token); ok && bytes.Equal(payload, claims.Raw) {
 			claims.KeyID = k.ID
 			return nil
