@@ -50,6 +50,9 @@ const (
 	EventError = "phx_error"
 	// EventHeartbeat is sent by clients to [TopicPhoenix].
 	EventHeartbeat = "heartbeat"
+	// EventAccessToken is sent by clients to [TopicPhoenix], with a token that takes
+	// the place of the one that they connected with.
+	EventAccessToken = "access_token"
 	// TopicPhoenix is the topic of the socket itself.
 	TopicPhoenix = "phoenix"
 )

@@ -59,6 +59,8 @@ type Counts struct {
 	Failed atomic.Int64
 	// FailedJoins are joins that were refused because there were too many of those.
 	FailedJoins atomic.Int64
+	// Expired are connections that were closed because their token had expired.
+	Expired atomic.Int64
 }
 
 // meter measures a [Rate]: it is the time at which all that has passed would have

@@ -87,6 +87,9 @@ type Config struct {
 	// which the ID was asked for: what was closed later ends this socket too.
 	Directory *Directory
 	Since     Moment
+	// Token is the one that the client has proved itself with. The socket ends with it,
+	// unless the client sends another. Default: there is none.
+	Token *Token
 	// MaxChannels is how many topics the client may join. Default 100.
 	MaxChannels int
 	// Outbox is how many bytes may wait for the client, where each frame counts
@@ -131,6 +134,7 @@ type Socket struct {
 	binary sync.Once                     // logs the first payload that could not be sent
 
 	failures atomic.Pointer[failures] // made at the first one
+	expiry   *expiry                  // nil without a token
 
 	invalid []time.Time // when the last malformed frames came; the reader's
 	meters  meters      // likewise
@@ -161,7 +165,7 @@ func New(cfg Config) *Socket {
 	if cfg.Counts == nil {
 		cfg.Counts = new(Counts)
 	}
-	s := &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}}
+	s := &Socket{cfg: cfg, out: outbox{limit: cfg.Outbox}, expiry: newExpiry(cfg.Token)}
 	if cfg.Slow != nil {
 		s.out.slack = &slack{policy: cfg.Slow}
 	}
@@ -171,11 +175,12 @@ func New(cfg Config) *Socket {
 // HandleFrame carries out what a frame of the client asks for, as far as it can
 // be done at once, and queues the rest. It does not keep f.Data. It blocks only
 // while more than 1 MiB of the client's messages waits for its channels, where
-// each counts for 256 bytes more than it has. A frame
+// each counts for 256 bytes more than it has, and while a new token is looked at,
+// see [Token]. A frame
 // above the client's rates is answered, and nothing more. The error is
 // [ErrClosed], or ctx's.
 func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
-	if s.end.Load() != nil {
+	if s.end.Load() != nil || s.Expire() {
 		return ErrClosed
 	}
 	wait := s.taken(len(f.Data))
@@ -191,16 +196,18 @@ func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 		s.malformed(&msg, err)
 		return s.closedErr()
 	}
-	s.dispatch(&msg, len(f.Data)+itemCost)
+	s.dispatch(ctx, &msg, len(f.Data)+itemCost)
 	return s.waitForRoom(ctx)
 }
 
 // dispatch is the table of PROTOCOL: what each message does. What depends on
 // whether the topic is joined by then is decided in the channel's turn.
-func (s *Socket) dispatch(msg *phx.Message, size int) {
+func (s *Socket) dispatch(ctx context.Context, msg *phx.Message, size int) {
 	switch {
 	case msg.Topic == phx.TopicPhoenix && msg.Event == phx.EventHeartbeat: // answered without a ref too, as in Phoenix
 		s.Reply(&phx.Reply{Ref: msg.Ref, Topic: msg.Topic, Status: phx.StatusOK})
+	case s.renews(msg):
+		s.renew(ctx, msg)
 	case msg.Event == phx.EventJoin:
 		s.join(msg, size)
 	default:

@@ -39,7 +39,8 @@ type Transport interface {
 	// ServeHTTP takes connections, from the host's mux.
 	http.Handler
 	// Run does what has to be done from time to time, such as ending connections
-	// that are idle, until ctx is done. The error is nil then.
+	// that are idle, or whose token has expired (see [Socket.Expire]), until ctx is
+	// done. The error is nil then.
 	Run(ctx context.Context) error
 	// Shutdown accepts nothing more, ends every socket with [CloseServiceRestart]
 	// and [LeaveShutdown], as [Drain] does, and returns when nothing of the transport is running. When

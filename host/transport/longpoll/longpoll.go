@@ -388,7 +388,8 @@ func (t *Transport) all() []*session {
 	return sessions
 }
 
-// Run ends sessions that are not polled until ctx is done.
+// Run ends sessions that are not polled, or whose token has expired, until ctx is
+// done.
 func (t *Transport) Run(ctx context.Context) error {
 	ticker := time.NewTicker(t.cfg.IdleTimeout / idleTicks)
 	defer ticker.Stop()
@@ -412,12 +413,18 @@ func (t *Transport) file(s *session, polled int64) {
 // sweep ends the sessions that are due, and files the others anew: a poll touches
 // its session only.
 func (t *Transport) sweep(now int64) {
-	for _, s := range t.idle(now) {
+	idle, polled := t.due(now)
+	for _, s := range idle {
 		s.end()
+	}
+	for _, s := range polled {
+		s.socket.Expire() // its polls learn of it
 	}
 }
 
-func (t *Transport) idle(now int64) (idle []*session) {
+// due returns the sessions whose turn it is to be looked at: those to end, which are no
+// longer in the table, and the others.
+func (t *Transport) due(now int64) (idle, others []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fresh = slices.DeleteFunc(t.fresh, t.settled)
@@ -431,9 +438,10 @@ func (t *Transport) idle(now int64) (idle []*session) {
 			idle = append(idle, s)
 		default:
 			t.file(s, polled)
+			others = append(others, s)
 		}
 	}
-	return idle
+	return idle, others
 }
 
 // farewell is how long Shutdown waits for polls of clients that are not polling

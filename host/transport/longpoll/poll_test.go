@@ -303,6 +303,36 @@ func TestIdleSessionEnds(t *testing.T) {
 	}
 }
 
+// A session ends with its token, up to 19 s later if it is only polled, and at once if
+// something is posted.
+func TestExpiredToken(t *testing.T) {
+	for _, begin := range []time.Duration{0, time.Second, 3700 * time.Millisecond} {
+		of := &socket.Token{Grace: 10 * time.Second}
+		bubbleWith(t, longpoll.Config{}, socket.Config{Token: of}, func(s *server) {
+			time.Sleep(begin)
+			of.Expires = time.Now().Add(10 * time.Second)
+			token := s.join()
+			first := time.Now()
+			res := s.get(token)
+			for res.Status == 204 && time.Since(first) < time.Minute {
+				res = s.get(token)
+			}
+			if after := time.Since(first); res.Status != 410 || res.Code != socket.ClosePolicyViolation || after < 20*time.Second || after > 39*time.Second {
+				t.Errorf("after %v the answer was %s, want 410 and 1008 after 20 to 39 s", after, res.body)
+			}
+			s.expectLeft(channel.LeaveClosed)
+		})
+	}
+	of := &socket.Token{Grace: -1}
+	bubbleWith(t, longpoll.Config{}, socket.Config{Token: of}, func(s *server) {
+		of.Expires = time.Now().Add(10 * time.Second)
+		token := s.join()
+		time.Sleep(10 * time.Second)
+		s.expectStatus(s.post(token, echoFrame), 410)
+		s.expectLeft(channel.LeaveClosed)
+	})
+}
+
 // A session that is polled lives, also when each poll waits for its window.
 func TestPolledSessionLives(t *testing.T) {
 	bubble(t, longpoll.Config{Window: 40 * time.Second}, func(s *server) {

@@ -40,6 +40,7 @@ type timed struct {
 	*websocket.Transport
 	env    *channel.Env
 	pubsub *pubsub.PubSub
+	token  *socket.Token // that clients connect with
 	mu     sync.Mutex
 	leaves []channel.LeaveKind
 }
@@ -58,7 +59,7 @@ func startTimed(t *testing.T, cfg websocket.Config) *timed {
 		},
 	}.Handler()
 	cfg.Accept = func(*http.Request) (socket.Config, error) {
-		return socket.Config{Env: s.env, Route: func(string) (channel.Handler, bool) { return h, true }}, nil
+		return socket.Config{Token: s.token, Env: s.env, Route: func(string) (channel.Handler, bool) { return h, true }}, nil
 	}
 	s.Transport = websocket.New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -148,6 +149,36 @@ func TestIdleTimeout(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that only listens is closed when its token has expired, before a quarter of
+// the idle timeout has passed since; one that goes on is, with its next frame.
+func TestExpiredToken(t *testing.T) {
+	for _, begin := range []time.Duration{0, time.Second, 14 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := startTimed(t, websocket.Config{})
+			time.Sleep(begin)
+			s.token = &socket.Token{Expires: time.Now().Add(10 * time.Second), Grace: 10 * time.Second}
+			c := s.join(t)
+			after, code := c.endsAfter()
+			if after < 20*time.Second || after > 35*time.Second || code != socket.ClosePolicyViolation {
+				t.Errorf("closed after %v with code %d, want 20 to 35 s and 1008", after, code)
+			}
+			if left := s.left(); len(left) != 1 || left[0] != channel.LeaveClosed {
+				t.Errorf("leave was called for %v", left)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := startTimed(t, websocket.Config{IdleTimeout: time.Hour})
+		s.token = &socket.Token{Expires: time.Now().Add(time.Minute), Grace: -1}
+		c := s.join(t)
+		time.Sleep(time.Minute)
+		c.send(joinFrame)
+		if after, code := c.endsAfter(); after != 0 || code != socket.ClosePolicyViolation {
+			t.Errorf("closed after %v with code %d, want at once and 1008", after, code)
+		}
+	})
 }
 
 // Whatever the client sends keeps the connection.

@@ -246,7 +246,7 @@ func (t *Transport) begin() bool {
 	return !t.closed
 }
 
-// Run closes idle connections until ctx is done.
+// Run closes idle connections, and those whose token has expired, until ctx is done.
 func (t *Transport) Run(ctx context.Context) error {
 	ticker := time.NewTicker(t.cfg.IdleTimeout / idleTicks)
 	defer ticker.Stop()
@@ -265,6 +265,7 @@ const idleTicks = 4
 
 func (t *Transport) sweep(now int64) {
 	for _, c := range t.all() {
+		c.socket.Expire()
 		if now-c.seen.Load() > idleTicks {
 			c.socket.Close(socket.End{Code: socket.CloseGoingAway, Reason: "idle"}, socket.LeaveClosed)
 		}
