@@ -39,7 +39,7 @@ type Claims struct {
 	Raw []byte
 }
 
-// readClaims reads what a token says, whoever has signed it. tenant is called with
+// readClaims reads what a token says, whoever has signed it. tenantClaim is called with
 // the issuer, and answers the claim that names a tenant.
 func readClaims(payload []byte, tenantClaim func(issuer string) string) (*Claims, *Error) {
 	said, err := readObject(string(payload))

@@ -29,6 +29,9 @@ const (
 	CodeWrongAudience Code = "token_wrong_audience"
 	// CodeWrongTenant: it is for a tenant that its issuer does not speak for.
 	CodeWrongTenant Code = "token_wrong_tenant"
+	// CodeWrongSubject: it is about somebody else than the one whose place it should
+	// take, see [Verifier.Renew].
+	CodeWrongSubject Code = "token_wrong_subject"
 	// CodeExpired: its time is over.
 	CodeExpired Code = "token_expired"
 	// CodeNotYetValid: its time has not come.

@@ -100,8 +100,18 @@ func publicOnly(address string) error {
 		return errors.New("not an address")
 	}
 	a := at.Addr().Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10") // between a provider and its customers
-	if !a.IsGlobalUnicast() || a.IsPrivate() || shared.Contains(a) {
+	private := !a.IsGlobalUnicast() || a.IsPrivate()
+	for _, net := range []string{
+		"0.0.0.0/8",                     // this network
+		"100.64.0.0/10",                 // between a provider and its customers
+		"192.0.0.0/24", "198.18.0.0/15", // protocols, measurements
+		"240.0.0.0/4",                    // nobody's
+		"64:ff9b::/96", "64:ff9b:1::/48", // IPv4 addresses of any kind within
+		"2002::/16", "2001::/32", "::/96", // likewise
+	} {
+		private = private || netip.MustParsePrefix(net).Contains(a)
+	}
+	if private {
 		return errors.New("its address is not public: allow private networks if that is meant")
 	}
 	return nil
@@ -266,8 +276,5 @@ func parsePublished(body []byte) ([]Key, error) {
 		}
 		return nil, fmt.Errorf("reading fetched keys: none is of use: %w", first)
 	}
-	if err := distinct(keys); err != nil {
-		return nil, fmt.Errorf("reading fetched keys: %w", err)
-	}
-	return keys, nil
+	return keys, nil // two of one ID are both tried
 }

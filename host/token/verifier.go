@@ -228,6 +228,19 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, nil
 }
 
+// Renew is Verify for a token that takes the place of an older one: it has to be about
+// the same subject and tenant, and from the same issuer.
+func (v *Verifier) Renew(ctx context.Context, old *Claims, token string) (*Claims, error) {
+	claims, err := v.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if claims.Subject != old.Subject || claims.Tenant != old.Tenant || claims.Issuer != old.Issuer {
+		return nil, refuse(CodeWrongSubject, "the token is about somebody else than the one whose place it should take")
+	}
+	return claims, nil
+}
+
 func (v *Verifier) issuer(name string) *issuer {
 	for i := range v.issuers {
 		if v.issuers[i].Issuer.Issuer == name {

@@ -148,3 +148,40 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("got a cause: %v", errors.Unwrap(err))
 	}
 }
+
+// TestRenew: nobody becomes somebody else while connected.
+func TestRenew(t *testing.T) {
+	v := desk(t)
+	old, err := verify(v, rs(good()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := v.Renew(t.Context(), old, es(good("jti", `"two"`, "exp", seconds(noon.Add(2*time.Hour)))))
+	if err != nil || got.ID != "two" || !got.Expires.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	byPartner := compact(`{"alg":"HS256"}`, good("iss", `"`+partner+`"`, "tenant", ""), token.HS256, keys().theirs)
+	withTenant := *old
+	withTenant.Issuer, withTenant.Tenant = partner, ""
+	if _, err := v.Renew(t.Context(), &withTenant, byPartner); err != nil {
+		t.Errorf("the partner's: %v", err)
+	}
+	sameTenant := *old
+	sameTenant.Tenant = ""
+	for name, c := range map[string]struct {
+		old *token.Claims
+		raw string
+	}{
+		"another user":   {old, rs(good("sub", `"users:8"`))},
+		"nobody":         {old, rs(good("sub", ""))},
+		"another tenant": {old, rs(good("tenant", `"globex"`))},
+		"another issuer": {&sameTenant, byPartner},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.Renew(t.Context(), c.old, c.raw)
+			wantCode(t, err, token.CodeWrongSubject, c.raw)
+		})
+	}
+	_, err = v.Renew(t.Context(), old, rs(good("exp", "1")))
+	wantCode(t, err, token.CodeExpired, "")
+}
