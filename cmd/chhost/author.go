@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/author"
+	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/host"
 )
 
@@ -19,10 +20,7 @@ func jsonFlag() cli.Flag {
 
 // pluginFlags say how a plugin is run; pluginOptions reads them.
 func pluginFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "set", Usage: "a setting that the plugin reads, `KEY=VALUE`; repeatable"},
-		&cli.StringSliceFlag{Name: "limit", Usage: "what a plugin may use, `NAME=VALUE` such as fuel=100M, memory=16MiB or wait=500ms; repeatable"},
-	}
+	return flagsOf(config.Serve().Only("set", "limit"))
 }
 
 func pluginOptions(c *cli.Context) (map[string]string, host.PluginLimits, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/author"
+	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/cmd/chhost/internal/console"
 	"github.com/chhost/chhost/host"
 )
@@ -40,11 +41,7 @@ func consoleCommand() *cli.Command {
 			"   chhost console\n" +
 			"   chhost console --route 'foods:*=plugins/food'\n" +
 			"   chhost console --route 'foods:*=food.wasm' < session.txt",
-		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-			cacheFlag(),
-			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-		}, pluginFlags()...),
+		Flags:  flagsOf(config.Serve().Only("route", "cache", "verbose", "set", "limit")),
 		Action: runConsole,
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/cmd/chhost/internal/dev"
 	"github.com/chhost/chhost/host"
 )
@@ -29,11 +30,21 @@ func devCommand() *cli.Command {
 			"   chhost dev plugins/chat\n" +
 			"   chhost dev plugins/food --topic 'foods:*' --addr 127.0.0.1:4001\n" +
 			"   chhost dev build/food.wasm",
-		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "topic", Value: cli.NewStringSlice("*"), Usage: "serve the topics that match `PATTERN`; repeatable"},
-		}, commonFlags("answer to `NAME` too, besides localhost and addresses, such as mybox.local (repeatable)")...),
+		Flags:  devFlags(),
 		Action: runDev,
 	}
+}
+
+func devFlags() []cli.Flag {
+	table := config.Serve().Only("set", "limit", "addr", "origin", "host", "cache", "verbose")
+	for i := range table {
+		if table[i].Name == "host" { // which is open to everybody there, and to nobody here
+			table[i].Usage = "answer to `NAME` too, besides localhost and addresses, such as mybox.local"
+			table[i].DefaultText = ""
+		}
+	}
+	topic := &cli.StringSliceFlag{Name: "topic", Value: cli.NewStringSlice("*"), Usage: "serve the topics that match `PATTERN`; repeatable"}
+	return append([]cli.Flag{topic}, flagsOf(table)...)
 }
 
 func runDev(c *cli.Context) error {

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,32 +15,6 @@ import (
 
 	"github.com/chhost/chhost/host"
 )
-
-const defaultAddr = "127.0.0.1:4000"
-
-// commonFlags are those of every command that serves. hostUsage says what --host
-// means to it.
-func commonFlags(hostUsage string) []cli.Flag {
-	return append(pluginFlags(),
-		&cli.StringFlag{Name: "addr", Value: defaultAddr, Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
-		&cli.StringSliceFlag{Name: "origin", Usage: "let pages of `ORIGIN` connect besides those of this host, such as https://example.com or //*.example.com (repeatable)"},
-		&cli.StringSliceFlag{Name: "host", Usage: hostUsage},
-		cacheFlag(),
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-	)
-}
-
-func cacheFlag() cli.Flag {
-	return &cli.StringFlag{Name: "cache", Usage: "keep compiled plugins in `DIR`", Value: defaultCache(), DefaultText: "the user's cache directory"}
-}
-
-func defaultCache() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "chhost")
-}
 
 func newLogger(c *cli.Context, w io.Writer) *slog.Logger {
 	level := slog.LevelInfo

@@ -12,20 +12,7 @@ import (
 	"github.com/chhost/chhost/host/tenant"
 )
 
-// pressureFlags are about clients that send too much, read too little, or are too
-// many, and what they make the plugins do.
-func pressureFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "connections", Usage: "how many clients may be connected, in all, from one address (this machine's aside) and by long-polling, as `total|peer|longpoll=N`, the first two also off; repeatable (default: total=100000, peer=1000, longpoll=50000)"},
-		&cli.BoolFlag{Name: "compression", Usage: "compress messages of 256 bytes and more for WebSocket clients that offer it; costs processor time"},
-		&cli.StringFlag{Name: "outbox", Value: "1MiB", Usage: "let up to `SIZE` wait for a client that reads slowly"},
-		&cli.StringSliceFlag{Name: "slow-client", Usage: "what is done when more waits: close, drop-oldest or conflate, of all topics or as `[PATTERN=]POLICY`; repeatable, the first match wins (default: close)"},
-		&cli.Int64Flag{Name: "fuel-per-second", Usage: "let all plugins together use `N` fuel in a second, about one for each instruction (default: as much as there is)"},
-		&cli.StringSliceFlag{Name: "rate", Usage: "what one client may send in a second, and at once, as `frames|bytes|joins=N[/BURST]`, or off; repeatable (default: frames=2000/10000, bytes=8MiB/32MiB, joins=50/500)"},
-	}
-}
-
-// limits reads pressureFlags.
+// limits reads what clients and plugins may use.
 func limits(c *cli.Context) (tenant.Limits, error) {
 	var l tenant.Limits
 	var err error

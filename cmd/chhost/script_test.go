@@ -24,7 +24,7 @@ import (
 //
 //	chhost ARGS...            runs the command
 //	take-port VAR             listens on a free port until the script's end; the variable gets the address
-//	background ARGS...        runs chhost ARGS until interrupt, or the script's end
+//	background [NAME=VALUE...] ARGS... runs chhost ARGS, with these variables, until interrupt, or the script's end
 //	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
 //	interrupt                 interrupts it, and expects exit code 0
 //	get URL                   writes a page to the standard output
@@ -141,11 +141,12 @@ func (p *process) stop() (output string, err error) {
 	return p.String(), err
 }
 
-// begin starts a process in a directory of the script, with its environment.
-func begin(ts *testscript.TestScript, dir, name string, args ...string) *process {
+// begin starts a process in a directory of the script, with its environment and
+// these variables.
+func begin(ts *testscript.TestScript, dir string, variables []string, name string, args ...string) *process {
 	p := &process{cmd: exec.Command(name, args...), changed: make(chan struct{}, 1)}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p, p
-	p.cmd.Env = environ(ts)
+	p.cmd.Env = append(environ(ts), variables...)
 	ts.Check(p.cmd.Start())
 	return p
 }
@@ -168,12 +169,18 @@ func chhost(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+var variable = regexp.MustCompile(`^[A-Z_]+=`)
+
 func background(ts *testscript.TestScript, _ bool, args []string) {
 	s := stateOf(ts)
 	if s.running != nil {
 		ts.Fatalf("a command is running already: interrupt it first")
 	}
-	s.running = begin(ts, ts.MkAbs("."), s.command, args...)
+	var variables []string
+	for ; len(args) > 0 && variable.MatchString(args[0]); args = args[1:] {
+		variables = append(variables, args[0])
+	}
+	s.running = begin(ts, ts.MkAbs("."), variables, s.command, args...)
 }
 
 func waitForLine(ts *testscript.TestScript, _ bool, args []string) {
@@ -309,12 +316,12 @@ func walkthrough(ts *testscript.TestScript, _ bool, args []string) {
 			commands++
 			ts.Logf("%s", line)
 			if serves.MatchString(line) {
-				p := begin(ts, dir, "sh", "-c", "exec "+line+" --addr 127.0.0.1:0")
+				p := begin(ts, dir, nil, "sh", "-c", "exec "+line+" --addr 127.0.0.1:0")
 				p.wait(ts, `http://`)
 				p.end(ts)
 				continue
 			}
-			p := begin(ts, dir, "sh", "-c", line)
+			p := begin(ts, dir, nil, "sh", "-c", line)
 			err := p.cmd.Wait()
 			ts.Logf("%s", p)
 			ts.Check(err)

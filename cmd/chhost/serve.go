@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/author"
+	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/host"
 )
 
@@ -18,14 +19,17 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "serve",
 		Usage:     "serve plugins",
-		UsageText: "chhost serve --route 'PATTERN=FILE.wasm' [--route ...] [FLAGS]",
+		UsageText: "chhost serve --route 'PATTERN=FILE.wasm' [--route ...] [--config FILE] [FLAGS]",
 		Description: "Each --route sends the topics that match PATTERN to the plugin in FILE. A pattern\n" +
 			"is a topic, or a prefix that ends in *. The first match wins. Quote it, or the\n" +
 			"shell takes the * for itself.\n\n" +
 			"Examples:\n\n" +
 			"   chhost serve --route 'foods:*=food.wasm'\n" +
 			"   chhost serve --addr 0.0.0.0:4000 --route rooms:lobby=lobby.wasm --route 'rooms:*=room.wasm'\n" +
-			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n\n" +
+			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n" +
+			"   chhost serve --config chhost.toml\n\n" +
+			"What no flag says may stand in the environment, as CHHOST_ADDR for --addr, and what\n" +
+			"that does not say in a file in TOML, as addr; chhost config doc shows all of both.\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
@@ -49,16 +53,7 @@ func serveCommand() *cli.Command {
 			"In a control group with a limit of memory, such as a container, the garbage\n" +
 			"collector works harder above nine tenths of it; GOMEMLIMIT sets another limit, and\n" +
 			"GOGC (100) how much garbage there may be below it, in percent of what is in use.",
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "connect", Usage: "let the plugin in `FILE` decide about new sockets"},
-			&cli.StringSliceFlag{Name: "connect-header", Usage: "tell it the request's header field `NAME`, such as x-tenant (repeatable)"},
-			&cli.StringSliceFlag{Name: "trusted-proxy", Usage: "believe the proxies in `CIDR`, such as 10.0.0.0/8, whom they connect for (repeatable)"},
-			&cli.StringFlag{Name: "proxy-header", Usage: "where those say it: `NAME` is X-Forwarded-For or Forwarded", Value: "X-Forwarded-For"},
-			&cli.StringFlag{Name: "tls-cert", Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
-			&cli.StringFlag{Name: "tls-key", Usage: "the key of that certificate is in `FILE`, in PEM"},
-			&cli.StringSliceFlag{Name: "mount", Value: cli.NewStringSlice(host.DefaultMount), Usage: "clients connect to `PATH`, or poll PATH/longpoll (repeatable)"},
-			&cli.StringSliceFlag{Name: "route", Usage: "send topics that match to a plugin, `PATTERN=FILE`; repeatable"},
-		}, slices.Concat(commonFlags("answer to the name `NAME` only, such as chat.example.com or *.example.com, and to addresses (repeatable)"), pressureFlags(), drainFlags())...),
+		Flags:  flagsOf(config.Serve()),
 		Action: serve,
 	}
 }
@@ -67,7 +62,7 @@ func serve(c *cli.Context) error {
 	if err := arguments(c); err != nil {
 		return err
 	}
-	cfg, err := serveConfig(c)
+	cfg, err := serveConfig(c, os.Environ())
 	if err != nil {
 		return err
 	}
@@ -109,8 +104,19 @@ func mounts(c *cli.Context, cfg *host.Config) error {
 	return nil
 }
 
-// serveConfig is what the flags say, but for the listener.
-func serveConfig(c *cli.Context) (host.Config, error) {
+// serveConfig is what the flags, the environment and the file say, but for the
+// listener.
+func serveConfig(c *cli.Context, environ []string) (host.Config, error) {
+	from, err := settle(c, config.Serve(), environ)
+	if err != nil {
+		return host.Config{}, err
+	}
+	cfg, err := hostConfig(c)
+	return cfg, from.blame(err)
+}
+
+// hostConfig is what a context says that is settled.
+func hostConfig(c *cli.Context) (host.Config, error) {
 	cfg := host.Config{
 		ConnectHeaders: c.StringSlice("connect-header"),
 		ProxyHeader:    c.String("proxy-header"),

@@ -24,7 +24,7 @@ func configOf(t *testing.T, flags ...string) (cfg host.Config, err error) {
 	t.Helper()
 	app := newApp(nil, strings.NewReader(""), io.Discard, io.Discard)
 	app.Command("serve").Action = func(c *cli.Context) (err error) {
-		cfg, err = serveConfig(c)
+		cfg, err = serveConfig(c, nil)
 		return err
 	}
 	echo := filepath.Join(hosttest.Root(t), "testdata/guests/served/echo.wasm")

@@ -13,16 +13,7 @@ import (
 	"github.com/chhost/chhost/host"
 )
 
-// drainFlags are about the end of a server.
-func drainFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.DurationFlag{Name: "drain-delay", Usage: "when asked to stop, say so at /readyz for this `TIME` and go on, so that load balancers notice"},
-		&cli.DurationFlag{Name: "drain-window", Value: host.DefaultDrainWindow, Usage: "then close many sockets a few at a time, within this `TIME`"},
-		&cli.DurationFlag{Name: "grace", Value: host.DefaultGrace, Usage: "stop within this `TIME`, all in all"},
-	}
-}
-
-// drains reads drainFlags.
+// drains reads what is said about the end of a server.
 func drains(c *cli.Context, cfg *host.Config) error {
 	cfg.DrainDelay, cfg.DrainWindow, cfg.Grace = c.Duration("drain-delay"), c.Duration("drain-window"), c.Duration("grace")
 	switch {
