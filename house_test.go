@@ -74,7 +74,7 @@ var rooms = []room{
 
 	{"host", 5, "The channel host", "host/...", ""},
 
-	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient host/socket host/tenant", "github.com/urfave/cli/v2"},
+	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient host/socket host/tenant", "github.com/urfave/cli/v2 github.com/lmittmann/tint"},
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
 	{"cmd/chhost/internal/config", 6, "is the one table of what chhost serve can be told", "abi host", "github.com/pelletier/go-toml"},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "abi host host/phx", "github.com/peterh/liner"},
@@ -106,6 +106,7 @@ var quarantine = map[string]string{
 	"github.com/urfave/cli":         "cmd/chhost",
 	"github.com/fsnotify/fsnotify":  "cmd/chhost/internal/dev",
 	"github.com/go-jose/go-jose":    "host/token",
+	"github.com/lmittmann/tint":     "cmd/chhost",
 	"github.com/pelletier/go-toml":  "cmd/chhost/internal/config",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",

@@ -36,11 +36,14 @@ func devCommand() *cli.Command {
 }
 
 func devFlags() []cli.Flag {
-	table := config.Serve().Only("set", "limit", "addr", "origin", "host", "cache", "verbose")
+	table := config.Serve().Only("set", "limit", "addr", "origin", "host", "cache", "log-format", "log-level", "verbose")
 	for i := range table {
-		if table[i].Name == "host" { // which is open to everybody there, and to nobody here
+		switch table[i].Name {
+		case "host": // which is open to everybody there, and to nobody here
 			table[i].Usage = "answer to `NAME` too, besides localhost and addresses, such as mybox.local"
 			table[i].DefaultText = ""
+		case "log-format": // no program is about to read it
+			table[i].Default = "text"
 		}
 	}
 	topic := &cli.StringSliceFlag{Name: "topic", Value: cli.NewStringSlice("*"), Usage: "serve the topics that match `PATTERN`; repeatable"}
@@ -62,6 +65,10 @@ func runDev(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	logger, err := newLogger(c, c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
 	l, err := listen(c)
 	if err != nil {
 		return err
@@ -78,7 +85,7 @@ func runDev(c *cli.Context) error {
 		CheckOrigin: checkOrigin,
 		CacheDir:    c.String("cache"),
 		Compiler:    compilerOf(c),
-		Logger:      newLogger(c, c.App.ErrWriter),
+		Logger:      logger,
 		Out:         c.App.Writer,
 	})
 }

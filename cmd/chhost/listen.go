@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,14 +13,6 @@ import (
 
 	"github.com/chhost/chhost/host"
 )
-
-func newLogger(c *cli.Context, w io.Writer) *slog.Logger {
-	level := slog.LevelInfo
-	if c.Bool("verbose") {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
-}
 
 // origins reads --origin.
 func origins(c *cli.Context) (func(*http.Request) bool, error) {

@@ -126,12 +126,14 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		CacheDir:       c.String("cache"),
 		Compiler:       compilerOf(c),
 		Compression:    c.Bool("compression"),
-		Logger:         newLogger(c, c.App.ErrWriter),
 	}
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
 		return cfg, &usageError{c.Command.Name, "--tls-cert and --tls-key go together: the certificate, and the key that belongs to it"}
 	}
 	var err error
+	if cfg.Logger, err = newLogger(c, c.App.ErrWriter); err != nil {
+		return cfg, err
+	}
 	if cfg.CheckOrigin, err = origins(c); err != nil {
 		return cfg, err
 	}
