@@ -68,6 +68,7 @@ var rooms = []room{
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 
 	{"host/admin", 4, "The operator's HTTP API and pages", "host/registry host/tenant", ""},
+	{"host/metrics", 4, "Shows what the host counts", "abi host/socket host/wasm", "github.com/VictoriaMetrics/metrics"},
 	{"host/transport/longpoll", 4, "Serves sockets over HTTP long-polling", "host/phx host/socket", ""},
 	{"host/transport/websocket", 4, "Serves sockets over WebSocket", "host/phx host/socket", "github.com/gorilla/websocket"},
 	{"host/transport/transporttest", 4, "Holds implementations of [socket.Transport]", "host/channel host/channel/channeltest host/phx host/phx/phxclient host/pubsub host/socket", ""},
@@ -109,6 +110,8 @@ var quarantine = map[string]string{
 	"github.com/lmittmann/tint":     "cmd/chhost",
 	"github.com/pelletier/go-toml":  "cmd/chhost/internal/config",
 
+	"github.com/VictoriaMetrics/metrics": "host/metrics",
+
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 	"github.com/peterh/liner":                 "cmd/chhost/internal/console",
 }
@@ -137,7 +140,7 @@ var goroutines = map[string]start{
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
-	"cmd/chhost":               {2, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager"},
+	"cmd/chhost":               {4, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns"},
 	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                     {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},

@@ -71,7 +71,7 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 		vacate()
 		return socket.Config{}, err
 	}
-	cfg.Vacate = vacate
+	cfg.Vacate = h.visitsOf(transport).counted(vacate)
 	return cfg, nil
 }
 

@@ -214,6 +214,8 @@ type Host struct {
 
 	locals    locals // closed by the drain
 	newcomers newcomers
+	upgraded  visits // WebSockets
+	polled    visits // long-poll sessions
 
 	peers   peers
 	places  *places

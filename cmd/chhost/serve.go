@@ -72,6 +72,13 @@ func serve(c *cli.Context) error {
 	}
 	defer l.Close()
 	cfg.Listener = l
+	metrics, err := listenMetrics(c)
+	if err != nil {
+		return err
+	}
+	if metrics != nil {
+		defer metrics.Close()
+	}
 	h, err := host.New(cfg)
 	if errors.Is(err, host.ErrNoConnect) {
 		return fmt.Errorf("--connect %s: the plugin has no connect callback: leave the flag out to let every socket in, or name one that has (chhost check says)", c.String("connect"))
@@ -88,7 +95,10 @@ func serve(c *cli.Context) error {
 	for _, path := range c.StringSlice("mount") {
 		fmt.Fprintf(c.App.Writer, "clients connect to ws%s://%s%s\n", secure, hostPort(l), strings.TrimSuffix(path, "/"))
 	}
-	return run(c, h)
+	if metrics != nil {
+		fmt.Fprintf(c.App.Writer, "metrics are at http://%s/metrics\n", hostPort(metrics))
+	}
+	return run(c, h, metrics)
 }
 
 // mounts reads --mount. All paths have the same origins.

@@ -38,8 +38,9 @@ func listenOrInherit(c *cli.Context) (net.Listener, error) {
 	return listen(c)
 }
 
-// run runs the host, and keeps the service manager informed meanwhile.
-func run(c *cli.Context, h *host.Host) error {
+// run runs the host, keeps the service manager informed meanwhile, and serves the
+// metrics at a listener if there is one.
+func run(c *cli.Context, h *host.Host, metrics net.Listener) error {
 	ctx, end := context.WithCancel(context.Background())
 	var attending sync.WaitGroup
 	defer attending.Wait()
@@ -47,6 +48,11 @@ func run(c *cli.Context, h *host.Host) error {
 	attending.Go(func() {
 		if err := supervisor().Attend(ctx, c.Context, h.Alive); err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "chhost: the service manager could not be told: %v\n", err)
+		}
+	})
+	attending.Go(func() {
+		if err := serveMetrics(ctx, metrics, h); err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "chhost: %v\n", err)
 		}
 	})
 	return h.Run(c.Context)

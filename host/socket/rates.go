@@ -39,9 +39,22 @@ const (
 	patiencePerSecond = 100
 )
 
-// Counts counts what was done to clients that sent too much or read too little, or
-// were too many. It is safe for concurrent use.
+// Counts counts what clients sent and were sent, and what was done to those that sent
+// too much or read too little, or were too many. It is safe for concurrent use.
 type Counts struct {
+	// FramesIn and BytesIn are what clients sent: frames as [Socket.HandleFrame] gets
+	// them.
+	FramesIn, BytesIn atomic.Int64
+	// Joins are the joins among them that were allowed to ask a channel.
+	Joins atomic.Int64
+	_     [64]byte // readers and writers of sockets do not share a cache line
+	// FramesOut and BytesOut are what transports took to write it, with the headers of
+	// their own framing.
+	FramesOut, BytesOut atomic.Int64
+	_                   [64]byte
+	// Channels is how many there are at the time, those among them that are about to be
+	// joined or have just been left.
+	Channels atomic.Int64
 	// SlowClosed are connections that were closed with code 1013.
 	SlowClosed atomic.Int64
 	// Dropped and Conflated are frames that were left out, see [SlowPolicy].
@@ -61,6 +74,16 @@ type Counts struct {
 	FailedJoins atomic.Int64
 	// Expired are connections that were closed because their token had expired.
 	Expired atomic.Int64
+}
+
+// sent counts what a transport took.
+func (c *Counts) sent(frames [][]byte) {
+	size := 0
+	for _, frame := range frames {
+		size += len(frame)
+	}
+	c.FramesOut.Add(int64(len(frames)))
+	c.BytesOut.Add(int64(size))
 }
 
 // meter measures a [Rate]: it is the time at which all that has passed would have

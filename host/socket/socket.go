@@ -183,6 +183,8 @@ func (s *Socket) HandleFrame(ctx context.Context, f phx.Frame) error {
 	if s.end.Load() != nil || s.Expire() {
 		return ErrClosed
 	}
+	s.cfg.Counts.FramesIn.Add(1)
+	s.cfg.Counts.BytesIn.Add(int64(len(f.Data)))
 	wait := s.taken(len(f.Data))
 	f.Data = bytes.Clone(f.Data) // the message, and what handlers make of it, refer to it
 	msg, err := s.cfg.Encoder.Serializer.Decode(f)
@@ -235,6 +237,7 @@ func (s *Socket) join(msg *phx.Message, size int) {
 		s.posted.Add(1)
 		err := c.Join(*msg, size)
 		if err == nil {
+			s.cfg.Counts.Joins.Add(1)
 			return
 		}
 		s.inbox.Add(-int64(size))
@@ -310,6 +313,7 @@ func (s *Socket) channel(topic string) (*channel.Channel, bool) {
 		Retired:         s.retired,
 	})
 	s.channels.add(c)
+	s.cfg.Counts.Channels.Add(1)
 	return c, true
 }
 
@@ -339,7 +343,9 @@ func (s *Socket) places() int {
 func (s *Socket) retired(c *channel.Channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels.remove(c)
+	if s.channels.remove(c) {
+		s.cfg.Counts.Channels.Add(-1)
+	}
 }
 
 // malformed answers a frame that could not be decoded, as far as that is
@@ -482,6 +488,9 @@ func (s *Socket) send(frame []byte, l label) {
 // has ended: then end says how, and there will be no more.
 func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
 	frames, end = s.out.take(dst)
+	if len(frames) > 0 {
+		s.cfg.Counts.sent(frames)
+	}
 	if s.out.slack != nil {
 		s.tellLost()
 	}
@@ -517,6 +526,7 @@ func (s *Socket) Close(end End, why LeaveKind) {
 	channels := s.channels.list
 	s.channels = topics{}
 	s.mu.Unlock()
+	s.cfg.Counts.Channels.Add(-int64(len(channels)))
 	wake := s.out.close(&end, end.Code == 0)
 	for _, c := range channels {
 		c.Close(why)

@@ -42,11 +42,11 @@ func (t *topics) add(c *channel.Channel) {
 	}
 }
 
-// remove takes a channel out, if it is there.
-func (t *topics) remove(c *channel.Channel) {
+// remove takes a channel out, and tells whether it was there.
+func (t *topics) remove(c *channel.Channel) bool {
 	at := slices.Index(t.list, c)
 	if at < 0 {
-		return
+		return false
 	}
 	last := len(t.list) - 1
 	t.list[at] = t.list[last]
@@ -59,4 +59,5 @@ func (t *topics) remove(c *channel.Channel) {
 	if last == 0 {
 		t.list = nil
 	}
+	return true
 }

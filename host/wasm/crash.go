@@ -8,12 +8,24 @@ import (
 
 	"github.com/chhost/chhost/abi"
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/internal/histogram"
 	"github.com/chhost/chhost/host/phx"
 )
 
-// Counts counts what plugins failed at, and what became of it. It is safe for
+// Counts counts what plugins did and failed at, and what became of it. It is safe for
 // concurrent use.
 type Counts struct {
+	// Callbacks are the calls of guests by [abi.Phase], those that failed included.
+	Callbacks [callbacks]atomic.Int64
+	// Took is how long they took by the clock, from when there was an instance until it
+	// had answered: of handle_in, handle_out and handle_info one in eight.
+	Took [callbacks]histogram.Histogram
+	// Fuel is what guests used, about one for each instruction.
+	Fuel atomic.Int64
+	// Compiled is how long it took to make a plugin of a module, which the cache may have
+	// made short. FailedCompiles are modules of which none was made.
+	Compiled       histogram.Histogram
+	FailedCompiles atomic.Int64
 	// Crashes are callbacks that failed: traps, broken rules of the contract and
 	// exceeded limits, each of which destroyed an instance.
 	Crashes atomic.Int64
@@ -29,7 +41,35 @@ type Counts struct {
 	MemoryRefused atomic.Int64
 }
 
-// Counts is what the engine's plugins failed at. It goes on counting.
+// callbacks is how many phases of a guest there are.
+const callbacks = abi.PhaseIdle + 1
+
+// timedOne is of how many calls of the callbacks that come for each event the time of
+// one is taken: to ask for it twice takes a tenth of what a short one does.
+const timedOne = 8
+
+// beginning is the age of the engine when a call begins, or 0 if its time is not taken.
+func (i *instance) beginning(phase abi.Phase) time.Duration {
+	i.calls++
+	switch phase {
+	case abi.PhaseHandleIn, abi.PhaseHandleOut, abi.PhaseHandleInfo:
+		if i.calls%timedOne != timedOne/2 { // not the first, which is slower
+			return 0
+		}
+	}
+	return time.Since(i.plugin.engine.born)
+}
+
+// called counts a call that began so.
+func (i *instance) called(phase abi.Phase, began time.Duration) {
+	counts := &i.plugin.engine.counts
+	counts.Callbacks[phase].Add(1)
+	if began > 0 {
+		counts.Took[phase].Observe(time.Since(i.plugin.engine.born) - began)
+	}
+}
+
+// Counts is what the engine's plugins did and failed at. It goes on counting.
 func (e *Engine) Counts() *Counts { return &e.counts }
 
 // Quarantined tells whether calls of this version are refused for its crashes. The

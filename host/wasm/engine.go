@@ -84,6 +84,10 @@ type Engine struct {
 	compiled  chan struct{} // closed as soon as the engine is closed and none is
 }
 
+// Slots is how many guests run beyond their first slice, and how many wait for others to
+// end or pass on.
+func (e *Engine) Slots() (taken, waiting int) { return e.sched.Taken(), e.sched.Waiting() }
+
 // ErrClosed is returned by an engine or a plugin that has been closed.
 var ErrClosed = errors.New("wasm: closed")
 
@@ -178,8 +182,14 @@ func (e *Engine) Compile(ctx context.Context, m Module) (*Plugin, error) {
 	e.mu.Unlock()
 	var p *Plugin
 	defer func() { e.endCompiling(p) }() // also if a bug of the host ends it
+	began := time.Now()
 	p, err := e.compile(ctx, m)
-	return p, err
+	if err != nil {
+		e.counts.FailedCompiles.Add(1)
+		return nil, err
+	}
+	e.counts.Compiled.Observe(time.Since(began))
+	return p, nil
 }
 
 // endCompiling ends what Compile began. What was made while Close waited is closed by

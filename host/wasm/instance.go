@@ -40,6 +40,7 @@ type instance struct {
 	current call
 	stack   [2]uint64 // which function is called and its parameter; then its result
 	tank    tank
+	calls   uint32 // that were made of it
 	guest   *sched.Guest
 	context callContext // of the call that is running
 }

@@ -150,7 +150,10 @@ func (p *Plugin) serve(ctx context.Context, phase abi.Phase, ev *channel.Event, 
 	}
 	defer p.put(inst)
 	inst.hurry = hurry
-	return inst.call(lasting(ctx, phase), phase, ev)
+	began := inst.beginning(phase)
+	res, err := inst.call(lasting(ctx, phase), phase, ev)
+	inst.called(phase, began)
+	return res, err
 }
 
 // lasting is the context of a guest at work. A connection's ends when its client

@@ -88,7 +88,14 @@ func (i *instance) execute() error {
 	return i.handle.CallWithStack(&i.context, i.stack[:])
 }
 
-func (i *instance) end() { i.guest.End(i.tank.bill()) }
+func (i *instance) end() { i.guest.End(i.bill()) }
+
+// bill is what the guest has used since the last time.
+func (i *instance) bill() int64 {
+	fuel := i.tank.bill()
+	i.plugin.engine.counts.Fuel.Add(fuel)
+	return fuel
+}
 
 // pass ends a slice: the next one may have to wait. It returns when that begins.
 func (i *instance) pass(now time.Time) time.Time {
@@ -97,7 +104,7 @@ func (i *instance) pass(now time.Time) time.Time {
 	if i.hurry {
 		patience = max(1, waitsLonger*i.plugin.limits.Wait-t.waited)
 	}
-	waited, err := i.guest.Slice(i.context.Context, t.bill(), patience)
+	waited, err := i.guest.Slice(i.context.Context, i.bill(), patience)
 	t.waited += waited
 	if errors.Is(err, sched.ErrLate) {
 		panic(err)

@@ -91,6 +91,7 @@ func endRows() Table {
 
 func operationRows() Table {
 	return Table{
+		{Name: "metrics-addr", Group: groupOperation, Example: []string{"127.0.0.1:9464"}, Usage: "serve /metrics and /tenant-metrics for Prometheus at `HOST:PORT`, to whoever can reach it"},
 		{Name: "log-format", Group: groupOperation, Default: "auto", Usage: "log in `FORMAT`: text, json, or auto, which is text at a terminal and else json; text has colours at a terminal that shows them"},
 		{Name: "log-level", Group: groupOperation, Default: "info", Usage: "log what is of `LEVEL` or above it: debug, info, warn, error"},
 		{Name: "verbose", Alias: "v", Group: groupOperation, Kind: Switch, Usage: "log everything, as with the level debug"},
