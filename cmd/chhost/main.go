@@ -73,7 +73,7 @@ func compilerOf(c *cli.Context) *host.Compiler {
 }
 
 func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
-	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), loadCommand(), tortureCommand()}
+	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), healthCommand(), loadCommand(), tortureCommand()}
 	for _, command := range commands {
 		// A value that a flag does not take; the library would print all of the help.
 		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return valueError(c.Command, err) }
