@@ -77,6 +77,7 @@ var rooms = []room{
 
 	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient host/socket host/tenant", "github.com/urfave/cli/v2 github.com/lmittmann/tint"},
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
+	{"cmd/chhost/internal/authority", 6, "Obtains certificates from a certificate authority", "", "golang.org/x/crypto"},
 	{"cmd/chhost/internal/config", 6, "is the one table of what chhost serve can be told", "abi host", "github.com/pelletier/go-toml"},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "abi host host/phx", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/author"
+	"github.com/chhost/chhost/cmd/chhost/internal/authority"
 	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/host"
 )
@@ -66,6 +67,11 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if dir := c.String("acme-cache"); dir != "" {
+		if err := authority.Prepare(dir); err != nil {
+			return err
+		}
+	}
 	l, err := listenOrInherit(c)
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func serve(c *cli.Context) error {
 	}
 	limitMemory()
 	secure := ""
-	if cfg.CertFile != "" {
+	if cfg.CertFile != "" || cfg.TLS != nil {
 		secure = "s"
 	}
 	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\n", secure, hostPort(l))
@@ -142,6 +148,9 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 	}
 	var err error
 	if cfg.Logger, err = newLogger(c, c.App.ErrWriter); err != nil {
+		return cfg, err
+	}
+	if cfg.TLS, err = acmeTLS(c, cfg.Logger); err != nil {
 		return cfg, err
 	}
 	if cfg.CheckOrigin, err = origins(c); err != nil {

@@ -61,6 +61,10 @@ func tlsRows() Table {
 	return Table{
 		{Name: "tls-cert", Group: groupTLS, Path: WholePath, Example: []string{"cert.pem"}, Usage: "serve wss:// and https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
 		{Name: "tls-key", Group: groupTLS, Path: WholePath, Example: []string{"key.pem"}, Usage: "the key of that certificate is in `FILE`, in PEM"},
+		{Name: "acme-host", Group: groupTLS, Kind: Texts, Example: []string{"chat.example.com"}, Usage: "obtain and renew a certificate for `NAME` by ACME, such as chat.example.com, and agree to the authority's terms; clients and the authority reach --addr at port 443 of it (TLS-ALPN-01)"},
+		{Name: "acme-cache", Group: groupTLS, Path: WholePath, Example: []string{"/var/lib/chhost"}, Usage: "keep the keys and certificates of --acme-host in `DIR`"},
+		{Name: "acme-email", Group: groupTLS, Example: []string{"ops@example.com"}, Usage: "let the authority write to `ADDRESS`"},
+		{Name: "acme-directory", Group: groupTLS, DefaultText: "Let's Encrypt", Example: []string{"https://acme-staging-v02.api.letsencrypt.org/directory"}, Usage: "the authority is the one at `URL`"},
 	}
 }
 
