@@ -144,7 +144,10 @@ func (a *acmeServer) answer(w http.ResponseWriter, path string, payload []byte) 
 	status := map[bool]string{true: "valid", false: "pending"}[a.valid]
 	challenge := map[string]string{"type": "tls-alpn-01", "url": a.URL + "/challenge", "token": acmeToken, "status": status}
 	order := map[string]any{"status": "pending", "authorizations": []string{a.URL + "/authorization"}, "finalize": a.URL + "/finalize"}
-	if a.valid {
+	switch {
+	case a.chain != nil:
+		order["status"], order["certificate"] = "valid", a.URL+"/certificate"
+	case a.valid:
 		order["status"] = "ready"
 	}
 	var body any
@@ -159,7 +162,7 @@ func (a *acmeServer) answer(w http.ResponseWriter, path string, payload []byte) 
 		body = map[string]string{"status": "valid"}
 	case "/order":
 		a.orders++
-		a.valid, a.name = false, said.Identifiers[0].Value
+		a.valid, a.chain, a.name = false, nil, said.Identifiers[0].Value
 		order["status"] = "pending"
 		w.Header().Set("Location", a.URL+"/order/1")
 		w.WriteHeader(http.StatusCreated)
@@ -178,8 +181,7 @@ func (a *acmeServer) answer(w http.ResponseWriter, path string, payload []byte) 
 		if err := a.issue(unbase64(said.CSR)); err != nil {
 			return err
 		}
-		order["status"], order["certificate"] = "valid", a.URL+"/certificate"
-		w.Header().Set("Location", a.URL+"/order/1")
+		order["status"] = "processing" // and nothing says where to ask for the end
 		body = order
 	case "/certificate":
 		_, err := w.Write(a.chain)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -57,7 +58,10 @@ func TLS(cfg Config) (*tls.Config, error) {
 		Cache:      autocert.DirCache(cfg.CacheDir),
 		HostPolicy: autocert.HostWhitelist(cfg.Hosts...),
 		Email:      cfg.Email,
-		Client:     &acme.Client{DirectoryURL: cfg.Directory, UserAgent: "chhost"},
+		Client: &acme.Client{
+			DirectoryURL: cfg.Directory, UserAgent: "chhost",
+			HTTPClient: &http.Client{Timeout: time.Minute, Transport: &orderTransport{next: http.DefaultTransport}},
+		},
 	}
 	o := &obtainer{manager: manager, log: cfg.Logger, allowed: manager.HostPolicy}
 	return &tls.Config{GetCertificate: o.get, NextProtos: []string{"http/1.1", acme.ALPNProto}, MinVersion: tls.VersionTLS12}, nil
