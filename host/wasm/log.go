@@ -46,7 +46,7 @@ func (l *lines) add(level int32, text []byte) {
 	dropped, ok := g.admit(&g.count, g.perSec)
 	if dropped > 0 {
 		r := slog.NewRecord(time.Now(), slog.LevelWarn, "the plugin logs too much", 0)
-		r.Add("dropped", dropped, "lines_per_second", g.perSec)
+		r.AddAttrs(slog.Int("dropped", dropped), slog.Int("lines_per_second", g.perSec))
 		l.waiting = append(l.waiting, r)
 	}
 	if ok && g.log.Enabled(context.Background(), slogLevel(level)) {
