@@ -125,6 +125,8 @@ func parseSize(text string) (int, error) {
 		text, shift = rest, 10
 	} else if rest, ok := strings.CutSuffix(text, "MiB"); ok {
 		text, shift = rest, 20
+	} else if rest, ok := strings.CutSuffix(text, "GiB"); ok {
+		text, shift = rest, 30
 	}
 	n, err := strconv.ParseUint(text, 10, 30)
 	if err != nil || n<<shift > 1<<40 {

@@ -85,6 +85,7 @@ func serve(c *cli.Context) error {
 	if metrics != nil {
 		defer metrics.Close()
 	}
+	spareProcessor()
 	h, err := host.New(cfg)
 	if errors.Is(err, host.ErrNoConnect) {
 		return fmt.Errorf("--connect %s: the plugin has no connect callback: leave the flag out to let every socket in, or name one that has (chhost check says)", c.String("connect"))
@@ -163,6 +164,9 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		return cfg, &usageError{c.Command.Name, "--trusted-proxy: " + err.Error()}
 	}
 	if cfg.Limits, err = limits(c); err != nil {
+		return cfg, err
+	}
+	if err := guests(c, &cfg); err != nil {
 		return cfg, err
 	}
 	if cfg.Connections, err = connections(c); err != nil {

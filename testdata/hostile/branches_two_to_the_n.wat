@@ -1,5 +1,5 @@
 ;; Recursion that is forty deep and has 2^40 leaves.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 2)
   (func $both (param $n i32) (result i32) (if (result i32) (local.get $n) (then (i32.add (call $both (i32.sub (local.get $n) (i32.const 1))) (call $both (i32.sub (local.get $n) (i32.const 1))))) (else (i32.const 1))))

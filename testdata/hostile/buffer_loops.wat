@@ -1,5 +1,5 @@
 ;; Does not come back when it is asked for a buffer.
-;; refused: out_of_fuel
+;; refused: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

@@ -1,5 +1,5 @@
 ;; Copies 4 MiB over itself by a byte, a hundred times.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 65)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

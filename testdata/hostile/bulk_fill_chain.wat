@@ -1,5 +1,5 @@
 ;; Fills 4 MiB without a loop, a hundred times.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 64)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

@@ -1,5 +1,5 @@
 ;; Ten thousand calls deep and back, again and again: no stack overflows.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 2)
   (func $down (param $n i32) (result i32) (if (result i32) (local.get $n) (then (i32.add (i32.const 1) (call $down (i32.sub (local.get $n) (i32.const 1))))) (else (i32.const 0))))

@@ -1,5 +1,5 @@
 ;; Does not come back at its start.
-;; refused: out_of_fuel
+;; refused: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "ch_init") (result i32) (loop $again (br $again)) (i32.const 0))

@@ -1,5 +1,5 @@
 ;; Takes all memory at its start and traps for want of more.
-;; refused: memory_limit
+;; refused: limit 
 (module
   (memory (export "memory") 2)
   (func (export "ch_init") (result i32) (loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable))

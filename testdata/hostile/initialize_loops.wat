@@ -1,5 +1,5 @@
 ;; A reactor that does not come back from _initialize.
-;; refused: out_of_fuel
+;; refused: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "_initialize") (loop $again (br $again)))

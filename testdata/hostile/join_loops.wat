@@ -1,5 +1,5 @@
 ;; Does not come back from join.
-;; join: out_of_fuel
+;; join: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

@@ -1,5 +1,5 @@
 ;; Does not come back when a client leaves.
-;; served: out_of_fuel
+;; served: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "leave") (param $ev i32) (result i32) (loop $again (br $again)) (i32.const 0))

@@ -1,5 +1,5 @@
 ;; A loop that jumps to its head from the midst of blocks.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))

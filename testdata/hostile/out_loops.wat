@@ -1,5 +1,5 @@
 ;; Does not come back from a broadcast of its own that it intercepts.
-;; later: out_of_fuel
+;; later: out_of_
 (module
   (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
   (import "chhost_v1" "intercept" (func $intercept (param i32 i32)))

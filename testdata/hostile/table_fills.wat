@@ -1,5 +1,5 @@
 ;; Fills the largest table again and again.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 2)
   (table $t 65000 funcref)

@@ -1,5 +1,5 @@
 ;; Grows a table for ever.
-;; push: out_of_fuel
+;; push: out_of_
 (module
   (memory (export "memory") 2)
   (table $t 0 funcref)

@@ -1,5 +1,5 @@
 ;; Does not come back when its timer is due.
-;; later: out_of_fuel
+;; later: out_of_
 (module
   (import "chhost_v1" "send_after" (func $send_after (param i32 i32 i32 i32 i32 i32 i32)))
   (memory (export "memory") 2)

@@ -64,7 +64,7 @@ func tlsRows() Table {
 		{Name: "acme-host", Group: groupTLS, Kind: Texts, Example: []string{"chat.example.com"}, Usage: "obtain and renew a certificate for `NAME` by ACME, such as chat.example.com, and agree to the authority's terms; clients and the authority reach --addr at port 443 of it (TLS-ALPN-01)"},
 		{Name: "acme-cache", Group: groupTLS, Path: WholePath, Example: []string{"/var/lib/chhost"}, Usage: "keep the keys and certificates of --acme-host in `DIR`"},
 		{Name: "acme-email", Group: groupTLS, Example: []string{"ops@example.com"}, Usage: "let the authority write to `ADDRESS`"},
-		{Name: "acme-directory", Group: groupTLS, DefaultText: "Let's Encrypt", Example: []string{"https://acme-staging-v02.api.letsencrypt.org/directory"}, Usage: "the authority is the one at `URL`"},
+		{Name: "acme-directory", Group: groupTLS, DefaultText: "Let's Encrypt", Example: []string{"https://ca.example.com/directory"}, Usage: "the authority is the one at `URL`"},
 	}
 }
 
@@ -82,6 +82,9 @@ func guestRows() Table {
 	return Table{
 		{Name: "limit", Group: groupGuests, Kind: Texts, Example: []string{"fuel=100M", "memory=16MiB"}, Usage: "what a plugin may use, `NAME=VALUE` such as fuel=100M, memory=16MiB or wait=500ms"},
 		{Name: "fuel-per-second", Group: groupGuests, Kind: Number, DefaultText: "as much as there is", Example: []string{"5000000000"}, Usage: "let all plugins together use `N` fuel in a second, about one for each instruction"},
+		{Name: "guest-memory", Group: groupGuests, Kind: Size, DefaultText: "as much as there is", Example: []string{"8GiB"}, Usage: "let all plugins together have `SIZE` of memory: 8GiB, 512MiB or a number of bytes"},
+		{Name: "tenant-memory", Group: groupGuests, Kind: Size, Default: "512MiB", Usage: "let the plugins of one tenant have `SIZE` of memory"},
+		{Name: "guest-slots", Group: groupGuests, Kind: Number, DefaultText: "one less than there are processors", Example: []string{"2"}, Usage: "let `N` plugins at once compute for long; those that answer soon need none"},
 	}
 }
 

@@ -1,26 +1,47 @@
 package torture
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
-// TestTorture: each kind once and 100 mutations, twice.
+// TestTorture: each kind twice, each truncation, and 100 mutations.
 func TestTorture(t *testing.T) {
 	kinds, err := Kinds()
 	if err != nil {
 		t.Fatal(err)
 	}
-	declared := len(kinds) + len(truncated())
-	r, err := Run(t.Context(), Options{Modules: declared + 100, Rounds: 2, Seed: 1})
+	r := tortured(t, Options{Modules: len(kinds) + len(truncated()) + 100, Rounds: 1, Seed: 1})
+	if r.Kinds < 200 {
+		t.Errorf("%d kinds", r.Kinds)
+	}
+	if r.Neighbour == 0 {
+		t.Error("the neighbour was not asked")
+	}
+}
+
+// TestProofTorture: a thousand modules in three rounds leave nothing behind.
+func TestProofTorture(t *testing.T) {
+	if os.Getenv("CHHOST_PROOF") == "" {
+		return
+	}
+	r := tortured(t, Options{Seed: 1})
+	if err := r.Print(os.Stdout); err != nil {
+		t.Error(err)
+	}
+}
+
+func tortured(t *testing.T, o Options) Report {
+	t.Helper()
+	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range r.Wrong {
 		t.Error(w)
 	}
-	if r.Kinds < 200 {
-		t.Errorf("%d kinds", r.Kinds)
-	}
 	if err := r.Failure(); err != nil {
-		t.Errorf("%v: %+v", err, r)
+		t.Error(err)
 	}
-	t.Logf("%+v", r)
+	return r
 }
