@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -57,8 +58,16 @@ func checkConfig(c *cli.Context, file string) error {
 	}
 	cfg, err := serveConfig(inner, nil)
 	if err != nil {
-		return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), "--", "")) // there are no flags in a file
+		return errors.New(asKeys(err.Error()))
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s holds: %d routes\n", file, len(cfg.Routes))
 	return err
+}
+
+// asKeys says of keys what serve says of flags.
+func asKeys(text string) string {
+	for _, row := range config.Serve() {
+		text = strings.ReplaceAll(text, "--"+row.Name, row.Name)
+	}
+	return text
 }
