@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -163,8 +164,19 @@ var (
 	ErrExists = errors.New("registry: exists already")
 	// ErrNoModule is returned by a change whose record names a module that is not stored.
 	ErrNoModule = errors.New("registry: the record names a module that is not stored")
-	// ErrDamaged is returned when the bytes of a module are not those it was stored with.
-	ErrDamaged = errors.New("registry: the stored module is damaged")
+	// ErrDamaged is returned when the bytes of a module or of a record are not those it
+	// was stored with. An upload of the same module repairs it.
+	ErrDamaged = errors.New("registry: what is stored is damaged")
+	// ErrInvalid is returned when a record or an entry contradicts itself or has a name
+	// that nothing may have. The text says where.
+	ErrInvalid = errors.New("registry: invalid")
+	// ErrTooLarge is returned when a record, a module or an entry exceeds [MaxRecord],
+	// [MaxModule] or [MaxEntry].
+	ErrTooLarge = errors.New("registry: too large")
+	// ErrReadOnly is returned by changes after a failure of the disk that leaves open
+	// what is stored: what was read before can still be read. Opening the store again
+	// finds out.
+	ErrReadOnly = errors.New("registry: changes are refused until the store is opened again")
 	// ErrInUse is returned by Open when another process serves the directory.
 	ErrInUse = errors.New("registry: the directory is in use by another process")
 	// ErrNewer is returned by Open when a later version of this program wrote the store.
@@ -195,25 +207,31 @@ type Store interface {
 	// Create adds a tenant, whose Revision becomes 1, or returns ErrExists.
 	Create(ctx context.Context, t Tenant, entry Entry) (Tenant, error)
 	// Update changes a tenant's record, one change after the other, and returns the new
-	// one. Modules that no record names after it are left to Sweep. After any
-	// error the record is as it was.
+	// one. Its Name and Created stay as they are, whatever Apply does. Modules that no
+	// record names after it are left to Sweep. After any error but ErrReadOnly the
+	// record is as it was.
 	Update(ctx context.Context, tenant string, change Change) (Tenant, error)
 	// Delete forgets a tenant; its modules are left to Sweep.
 	Delete(ctx context.Context, tenant string, entry Entry) error
 	// Tenant returns a tenant's record, or ErrNotFound.
 	Tenant(ctx context.Context, name string) (Tenant, error)
-	// Tenants returns all records, by name.
-	Tenants(ctx context.Context) ([]Tenant, error)
+	// Tenants yields all records, by name. They are read a few at a time, so it may
+	// miss or yield what changes meanwhile, each record being whole; the loop's body may
+	// use the store. A damaged record is yielded with its name only and ErrDamaged, and
+	// the next follows; any other error is the last that is yielded.
+	Tenants(ctx context.Context) iter.Seq2[Tenant, error]
 	// Module returns the bytes of a module. They are compared with the digest: ErrDamaged.
 	Module(ctx context.Context, d Digest) ([]byte, error)
 	// Audit returns at most limit entries of the log that come after number after,
-	// oldest first; of one tenant if tenant is not empty.
+	// oldest first; of one tenant if tenant is not empty. A limit of 0 or of more than
+	// [MaxRead] is MaxRead.
 	Audit(ctx context.Context, tenant string, after uint64, limit int) ([]Entry, error)
 	// Append writes an entry that belongs to no change.
 	Append(ctx context.Context, entry Entry) error
 	// Sweep removes modules that no record names and no change under way brings. It
 	// returns how many there were.
 	Sweep(ctx context.Context) (int, error)
-	// Close ends the store's use. It waits for calls that are under way.
+	// Close ends the store's use: what is called after it returns ErrClosed. It waits for
+	// calls that are under way.
 	Close() error
 }
