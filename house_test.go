@@ -112,6 +112,7 @@ var quarantine = map[string]string{
 	"github.com/pelletier/go-toml":  "cmd/chhost/internal/config",
 
 	"github.com/VictoriaMetrics/metrics": "host/metrics",
+	"go.etcd.io/bbolt":                   "host/registry",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 	"github.com/peterh/liner":                 "cmd/chhost/internal/console",
@@ -141,19 +142,20 @@ var goroutines = map[string]start{
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
-	"cmd/chhost":               {4, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns"},
-	"cmd/chhost/internal/dev":  {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
-	"cmd/chhost/internal/load": {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
-	"host":                     {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
-	"host/channel":             {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
-	"host/hosttest":            {2, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run; the AfterFunc is StartProcess's own deadline, stopped before it returns"},
-	"host/phx/phxclient":       {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
-	"host/internal/crew":       {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
-	"host/pubsub":              {1, "the broadcast that fans out waits for all parts before it returns"},
-	"host/pubsub/pubsubtest":   {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
-	"host/wasm":                {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
-	"host/transport/longpoll":  {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
-	"host/transport/websocket": {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
+	"cmd/chhost":                 {4, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns"},
+	"cmd/chhost/internal/dev":    {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
+	"cmd/chhost/internal/load":   {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
+	"host":                       {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
+	"host/channel":               {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
+	"host/hosttest":              {2, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run; the AfterFunc is StartProcess's own deadline, stopped before it returns"},
+	"host/phx/phxclient":         {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
+	"host/internal/crew":         {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
+	"host/pubsub":                {1, "the broadcast that fans out waits for all parts before it returns"},
+	"host/pubsub/pubsubtest":     {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
+	"host/wasm":                  {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
+	"host/registry/registrytest": {9, "the contract that starts one, which waits for it to return before it ends; where a store lets it wait for ever, the test has failed"},
+	"host/transport/longpoll":    {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
+	"host/transport/websocket":   {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
 
 	"host/transport/transporttest": {7, "rig.end waits for Run and Shutdown, each contract for what it has started; where a transport does not end, the test has failed"},
 }

@@ -173,6 +173,8 @@ var (
 	// ErrTooLarge is returned when a record, a module or an entry exceeds [MaxRecord],
 	// [MaxModule] or [MaxEntry].
 	ErrTooLarge = errors.New("registry: too large")
+	// ErrFull is returned when there is no room on the disk. What was there is untouched.
+	ErrFull = errors.New("registry: the disk is full")
 	// ErrReadOnly is returned by changes after a failure of the disk that leaves open
 	// what is stored: what was read before can still be read. Opening the store again
 	// finds out.

@@ -1,0 +1,3 @@
+package registry
+
+func checkFile(path string) error { return nil }
