@@ -50,7 +50,20 @@ func (d *damage) Unwrap() error { return ErrDamaged }
 
 // view runs f within a transaction that reads.
 func (d *Disk) view(f func(*bolt.Tx) error) error {
-	return guarded(func() error { return d.db.View(f) })
+	if dead := d.dead.Load(); dead != nil {
+		return *dead
+	}
+	began := false
+	err := guarded(func() error {
+		return d.db.View(func(tx *bolt.Tx) error { began = true; return f(tx) })
+	})
+	if _, panicked := err.(*damage); panicked && !began {
+		// It holds the lock that every transaction needs.
+		d.panicked.Store(true)
+		d.dead.Store(&err)
+		d.stuck.Store(&err)
+	}
+	return err
 }
 
 // write runs f within a transaction and commits it.
@@ -63,11 +76,12 @@ func (d *Disk) write(f func(*bolt.Tx) error) error {
 	var tx *bolt.Tx
 	var id int
 	committing := false
+	began := false
 	err := guarded(func() (err error) {
 		if tx, err = d.db.Begin(true); err != nil {
 			return failed("changing the database", err)
 		}
-		id = tx.ID()
+		began, id = true, tx.ID()
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -76,6 +90,12 @@ func (d *Disk) write(f func(*bolt.Tx) error) error {
 	})
 	if err == nil {
 		return nil
+	}
+	if _, panicked := err.(*damage); panicked {
+		d.panicked.Store(true)
+		if !began {
+			d.dead.Store(&err)
+		}
 	}
 	if tx != nil {
 		_ = guarded(tx.Rollback) // does nothing after a Commit that has ended
@@ -89,16 +109,15 @@ func (d *Disk) write(f func(*bolt.Tx) error) error {
 // if that sync fails, the change is seen, and nobody knows whether it lasts. A second
 // sync that succeeds would not tell, since the system may have forgotten the page.
 func (d *Disk) after(err error, committing bool, id int) error {
-	_, panicked := err.(*damage)
-	if !panicked && !committing {
-		return err
+	_, unsure := err.(*damage)
+	if !unsure && committing {
+		seen := 0
+		viewErr := d.view(func(tx *bolt.Tx) error { seen = tx.ID(); return nil })
+		unsure = viewErr != nil || seen >= id
 	}
-	seen := 0
-	viewErr := d.view(func(tx *bolt.Tx) error { seen = tx.ID(); return nil })
-	if panicked || viewErr != nil || seen >= id {
-		stuck := fmt.Errorf("%w: %w", ErrReadOnly, err)
-		d.stuck.Store(&stuck)
-		return stuck
+	if unsure {
+		err = fmt.Errorf("%w: %w", ErrReadOnly, err)
+		d.stuck.Store(&err)
 	}
 	return err
 }

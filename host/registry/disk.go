@@ -33,8 +33,10 @@ type Disk struct {
 
 	// writing is held for one transaction that writes.
 	writing sync.Mutex
-	// stuck is why no more may be written.
-	stuck atomic.Pointer[error]
+	// stuck is why no more may be written; dead is why nothing can be read either.
+	stuck, dead atomic.Pointer[error]
+	// panicked: the database's locks may be held for ever.
+	panicked atomic.Bool
 	// commit is (*bolt.Tx).Commit, but for tests.
 	commit func(*bolt.Tx) error
 }

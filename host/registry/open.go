@@ -31,40 +31,44 @@ const (
 // newer version is refused (ErrNewer), as is a damaged one (ErrDamaged).
 func Open(dir string, c Config) (*Disk, error) { return open(dir, c, osFiles{}, currentSchema()) }
 
-func open(dir string, c Config, f files, s schema) (d *Disk, err error) {
-	d = &Disk{dir: dir, entries: c.entries(), log: c.Log, commit: (*bolt.Tx).Commit}
+func open(dir string, c Config, f files, s schema) (*Disk, error) {
+	d := &Disk{dir: dir, entries: c.entries(), log: c.Log, commit: (*bolt.Tx).Commit}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	if err := ownDirectory(dir); err != nil {
 		return nil, err
 	}
-	if d.lock, err = lockDirectory(dir); err != nil {
+	lock, err := lockDirectory(dir)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.closeDB(), d.lock.Close())
-			d = nil
-		}
-	}()
-	modules, damaged := filepath.Join(dir, modulesName), filepath.Join(dir, damagedName)
+	d.lock = lock
+	if err := d.setUp(f, s); err != nil {
+		return nil, errors.Join(err, d.closeDB(), lock.Close())
+	}
+	return d, nil
+}
+
+// setUp opens what is in the directory, which is locked.
+func (d *Disk) setUp(f files, s schema) error {
+	modules, damaged := filepath.Join(d.dir, modulesName), filepath.Join(d.dir, damagedName)
 	d.shelf = newShelf(f, modules, damaged, d.named)
 	for _, sub := range []string{modules, damaged} {
 		if err := os.MkdirAll(sub, 0o700); err != nil {
-			return nil, failed("making a directory", err)
+			return failed("making a directory", err)
 		}
 	}
-	if err := errors.Join(removeUnfinished(dir), removeUnfinished(modules)); err != nil {
-		return nil, failed("removing left-overs", err)
+	if err := errors.Join(removeUnfinished(d.dir), removeUnfinished(modules)); err != nil {
+		return failed("removing left-overs", err)
 	}
 	if err := d.openDB(s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.migrate(d); err != nil {
-		return nil, err
+		return err
 	}
-	return d, d.tidy()
+	return d.tidy()
 }
 
 // ownDirectory makes the directory, or keeps others out of one that is there. One that
@@ -209,14 +213,14 @@ func (d *Disk) tidy() error {
 	return nil
 }
 
-// closeDB closes the database, if it is open. After a panic within a change its own
-// locks may be held for ever: then only its file is closed, and its memory stays.
+// closeDB closes the database, if it is open. After a panic its own locks may be held
+// for ever: then only its file is closed, and what is mapped of it stays.
 func (d *Disk) closeDB() error {
 	if d.db == nil {
 		return nil
 	}
-	if stuck := d.stuck.Load(); stuck != nil {
-		return d.dbFile.Close()
+	if d.panicked.Load() {
+		return errors.Join(unlockFile(d.dbFile), d.dbFile.Close())
 	}
 	return guarded(d.db.Close)
 }

@@ -25,6 +25,7 @@ type shelf struct {
 	// mu is held while a file's place is looked at and then changed.
 	mu   sync.Mutex
 	pins map[Digest]int // how many calls under way need a module
+	held int            // how many need all that are there
 }
 
 func newShelf(f files, dir, aside string, named func(Digest) (bool, error)) *shelf {
@@ -55,6 +56,19 @@ func (s *shelf) unpin(digests ...Digest) {
 	for _, d := range digests {
 		release(s.pins, d)
 	}
+}
+
+// hold keeps all modules from being swept until release.
+func (s *shelf) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held++
+}
+
+func (s *shelf) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held--
 }
 
 // put stores a module, which the caller has pinned, for good.
@@ -172,7 +186,7 @@ func (s *shelf) sweep() (swept int, err error) {
 func (s *shelf) sweepOne(d Digest, path string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pins[d] > 0 {
+	if s.held > 0 || s.pins[d] > 0 {
 		return false, nil
 	}
 	if named, err := s.named(d); err != nil || named {

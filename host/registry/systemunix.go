@@ -5,6 +5,7 @@ package registry
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -15,9 +16,18 @@ func lockFile(f *os.File) (taken bool, err error) {
 	return errors.Is(err, syscall.EWOULDBLOCK), err
 }
 
-// isFull reports whether there was no room: on the disk, within a quota or a limit.
+// unlockFile ends a lock of an open file that cannot be closed, since it is mapped.
+func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
+// isFull reports whether there was no room: on the disk, within a quota or a limit. The
+// text is looked at as well, since bbolt passes on no more when its file cannot grow.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) || err != nil && strings.HasSuffix(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // ignoreUnsynced is the result of syncing a directory, without the refusals of file
