@@ -153,7 +153,7 @@ var goroutines = map[string]start{
 	"host/pubsub":                {1, "the broadcast that fans out waits for all parts before it returns"},
 	"host/pubsub/pubsubtest":     {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
 	"host/wasm":                  {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
-	"host/registry/registrytest": {9, "the contract that starts one, which waits for it to return before it ends; where a store lets it wait for ever, the test has failed"},
+	"host/registry/registrytest": {11, "the contract that starts one, which waits for it to return before it ends; where a store lets it wait for ever, the test has failed"},
 	"host/transport/longpoll":    {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
 	"host/transport/websocket":   {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
 

@@ -3,6 +3,7 @@ package registry
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,9 +41,9 @@ func proof() bool { return os.Getenv("CHHOST_PROOF") != "" }
 // crashModule is a module of the crash test: its bytes follow from its number.
 func crashModule(n int) []byte {
 	r := rand.New(rand.NewPCG(uint64(n), 7))
-	m := make([]byte, 1000+r.IntN(60_000))
-	for i := range m {
-		m[i] = byte(r.Uint32())
+	m := make([]byte, 0, 70_000)
+	for n := 1000 + r.IntN(60_000); len(m) < n; {
+		m = binary.NativeEndian.AppendUint64(m, r.Uint64())
 	}
 	return m
 }
@@ -150,22 +151,25 @@ func (c *crash) round(t *testing.T, dir string) {
 	}
 	lines := bufio.NewScanner(out)
 	state := map[string]*acknowledged{}
-	var kill *time.Timer
-	early := rand.IntN(4) == 0 // while it opens the store, or before
-	if early {
-		kill = time.AfterFunc(time.Duration(rand.IntN(20_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+	kill := func() {
+		time.AfterFunc(time.Duration(rand.IntN(15_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 	}
+	until := rand.IntN(30) // lines; 0: it is killed while it opens the store, or before
+	if until == 0 {
+		kill()
+	}
+	seen := 0
 	for lines.Scan() {
-		if lines.Text() == "open" && !early {
-			kill = time.AfterFunc(time.Duration(rand.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
-		} else if strings.HasPrefix(lines.Text(), "failed") {
+		if seen++; seen == until {
+			kill()
+		}
+		if strings.HasPrefix(lines.Text(), "failed") {
 			t.Error(lines.Text())
 		}
 		c.note(lines.Text(), state)
 	}
-	if kill == nil {
-		_ = cmd.Process.Kill()
-		t.Error("the process that was to be killed has not begun")
+	if seen < until {
+		t.Errorf("the process that was to be killed has ended after %d lines", seen)
 	}
 	_ = cmd.Wait()
 	c.rounds++

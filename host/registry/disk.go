@@ -23,6 +23,7 @@ import (
 // becomes the name of a file but digests.
 type Disk struct {
 	calls   calls
+	turns   turns
 	dir     string
 	entries int
 	log     *slog.Logger
@@ -81,7 +82,12 @@ func (d *Disk) Update(ctx context.Context, tenant string, c Change) (Tenant, err
 			return Tenant{}, err
 		}
 	}
-	for {
+	done, err := d.turns.take(ctx, tenant)
+	if err != nil {
+		return Tenant{}, err
+	}
+	defer done()
+	for { // once, but for a tenant that is deleted and made anew
 		before, err := d.record(tenant)
 		if err != nil {
 			return Tenant{}, err

@@ -31,6 +31,7 @@ func (c Config) entries() int {
 // Memory is a [Store] that lasts as long as the process. It is safe for concurrent use.
 type Memory struct {
 	calls   calls
+	turns   turns
 	entries int
 
 	mu      sync.Mutex
@@ -85,7 +86,12 @@ func (m *Memory) Update(ctx context.Context, tenant string, change Change) (Tena
 	}
 	m.bring(brought, change.Modules)
 	defer m.unpin(brought)
-	for {
+	done, err := m.turns.take(ctx, tenant)
+	if err != nil {
+		return Tenant{}, err
+	}
+	defer done()
+	for { // once, but for a tenant that is deleted and made anew
 		before, err := m.record(tenant)
 		if err != nil {
 			return Tenant{}, err

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chhost/chhost/host/registry"
@@ -74,7 +75,7 @@ func (s *suite) callersOwn() {
 	given := registry.Tenant{Name: "acme", Hosts: []string{"one"}, Limits: map[string]int64{"a": 1}}
 	t, err := s.store.Create(s.ctx, given, registry.Entry{})
 	s.want("Create", err, nil)
-	want := s.tenant("acme")
+	want := registry.Tenant{Name: "acme", Revision: 1, Created: t.Created, Hosts: []string{"one"}, Limits: map[string]int64{"a": 1}}
 	spoil := func(t registry.Tenant) {
 		t.Hosts[0], t.Limits["a"] = "spoilt", 666
 	}
@@ -312,7 +313,41 @@ func (s *suite) contextDone() {
 		s.want("Tenants", err, context.Canceled)
 	}
 	s.same("after calls whose context was done", s.tenant("acme"), want)
+	s.impatient()
 	if n := len(s.entries("", 0, 0)); n != 1 || s.has(m) {
 		s.Errorf("calls whose context was done have written: %d entries", n)
 	}
+}
+
+// impatient gives up a change that waits for another one of the same tenant, or comes
+// behind it.
+func (s *suite) impatient() {
+	entered, resume, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	var once sync.Once
+	go func() {
+		_, err := s.store.Update(s.ctx, "acme", setting(func(*registry.Tenant) {
+			once.Do(func() { close(entered) })
+			<-resume
+		}))
+		ended <- err
+	}()
+	s.await("Apply", entered)
+	defer func() {
+		close(resume)
+		if err := <-ended; err != nil {
+			s.Errorf("a change that another one waited for: %v", err)
+		}
+	}()
+	ctx, cancel := context.WithCancel(s.ctx)
+	go func() {
+		_, err := s.store.Update(ctx, "acme", registry.Change{})
+		ended <- err
+	}()
+	cancel()
+	s.within("a change that is given up", func() {
+		// It may have been stored first.
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			s.Errorf("a change that was given up: %v", err)
+		}
+	})
 }
