@@ -188,27 +188,29 @@ func (d *Disk) makeDB(s schema, path string) error {
 
 // tidy removes what nobody names, and says what somebody names and is not there.
 func (d *Disk) tidy() error {
-	swept, err := d.shelf.sweep()
-	if err != nil {
-		return err
-	}
-	if swept > 0 {
-		d.log.Info("modules that nothing names were removed", "count", swept)
-	}
 	var named map[Digest]string
 	if err := d.view(func(tx *bolt.Tx) error { named = uses(tx); return nil }); err != nil {
 		return err
 	}
 	there, err := list(d.shelf.dir)
-	if err != nil {
+	aside, asideErr := list(d.shelf.aside)
+	if err = errors.Join(err, asideErr); err != nil {
 		return failed("listing modules", err)
+	}
+	// Sweep asks for each module, which takes a while if there are many.
+	if slices.ContainsFunc(slices.Concat(there, aside), func(digest Digest) bool { return named[digest] == "" }) {
+		swept, err := d.shelf.sweep()
+		if err != nil {
+			return err
+		}
+		d.log.Info("modules that nothing names were removed", "count", swept)
 	}
 	for _, digest := range there {
 		delete(named, digest)
 	}
 	for digest, tenant := range named {
 		d.log.Error("modules are missing: upload them again, or restore a backup", "count", len(named), "tenant", tenant, "digest", digest.Short())
-		break
+		break // one says enough
 	}
 	return nil
 }
