@@ -118,7 +118,7 @@ func decodeTenant(name string, sealed []byte) (t Tenant, err error) {
 // applied is the record after a change, and what is stored of it.
 func applied(name string, before []byte, change *Change) (after Tenant, sealed []byte, err error) {
 	if after, err = decodeTenant(name, before); err != nil {
-		return after, nil, err
+		return Tenant{}, nil, err
 	}
 	revision, created := after.Revision, after.Created
 	if change.Apply != nil {

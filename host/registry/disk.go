@@ -88,29 +88,37 @@ func (d *Disk) Update(ctx context.Context, tenant string, c Change) (Tenant, err
 	}
 	defer done()
 	for { // once, but for a tenant that is deleted and made anew
-		before, err := d.record(tenant)
-		if err != nil {
-			return Tenant{}, err
-		}
-		after, sealed, err := applied(tenant, before, &c)
-		if err != nil {
-			return Tenant{}, err
-		}
-		old, err := decodeTenant(tenant, before)
-		if err != nil {
-			return Tenant{}, err
-		}
-		if done, err := d.swap(change{
-			name: tenant, before: before, after: sealed, named: old.digests(), names: after.digests(), entry: c.Entry, revision: after.Revision,
-		}); err != nil {
-			return Tenant{}, err
-		} else if done {
-			return decodeTenant(tenant, sealed)
+		if t, done, err := d.attempt(tenant, &c); done || err != nil {
+			return t, err
 		}
 		if err := ctx.Err(); err != nil {
 			return Tenant{}, err
 		}
 	}
+}
+
+// attempt makes a change, whose modules are stored, unless another one comes first.
+func (d *Disk) attempt(tenant string, c *Change) (t Tenant, done bool, err error) {
+	before, err := d.record(tenant)
+	if err != nil {
+		return Tenant{}, false, err
+	}
+	old, err := decodeTenant(tenant, before)
+	if err != nil {
+		return Tenant{}, false, err
+	}
+	after, sealed, err := applied(tenant, before, c)
+	if err != nil {
+		return Tenant{}, false, err
+	}
+	done, err = d.swap(change{
+		name: tenant, before: before, after: sealed, named: old.digests(), names: after.digests(), entry: c.Entry, revision: after.Revision,
+	})
+	if !done || err != nil {
+		return Tenant{}, false, err
+	}
+	t, err = decodeTenant(tenant, sealed)
+	return t, true, err
 }
 
 // Delete implements [Store].

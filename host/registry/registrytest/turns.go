@@ -110,6 +110,12 @@ func (s *suite) race() {
 		})
 	}
 	s.within("the race", all.Wait)
+	s.numbers(uploads, given)
+	s.line(uploads, deployed)
+}
+
+// numbers expects that uploads were numbered from 1, each number given once.
+func (s *suite) numbers(uploads int, given map[int]int) {
 	t := s.tenant("acme")
 	p := t.Plugin("food")
 	if p == nil || p.Last != uploads || len(p.Versions) != uploads || len(given) != uploads {
@@ -120,6 +126,17 @@ func (s *suite) race() {
 			s.Errorf("number %d was given %d times", i+1, n)
 		}
 	}
+	for _, v := range p.Versions {
+		if _, err := s.store.Module(s.ctx, v.Digest); err != nil {
+			s.Errorf("version %d: %v", v.Seq, err)
+		}
+	}
+}
+
+// line expects that each deploy followed another one, and the log likewise.
+func (s *suite) line(uploads, deployed int) {
+	t := s.tenant("acme")
+	p := t.Plugin("food")
 	if want := uint64(1 + uploads + deployed); t.Revision != want {
 		s.Errorf("the record has revision %d after %d changes", t.Revision, want-1)
 	}
@@ -132,11 +149,6 @@ func (s *suite) race() {
 	}
 	if len(p.Deploys) != deployed || p.Active != previous {
 		s.Errorf("%d deploys of %d are in the history, %d is active, want %d", len(p.Deploys), deployed, p.Active, previous)
-	}
-	for _, v := range p.Versions {
-		if _, err := s.store.Module(s.ctx, v.Digest); err != nil {
-			s.Errorf("version %d: %v", v.Seq, err)
-		}
 	}
 	revision := uint64(0)
 	for _, e := range s.entries("acme", 0, 0) {
@@ -235,6 +247,11 @@ func (s *suite) closed() {
 			s.Errorf("Close: %v", err)
 		}
 	})
+	s.afterClose(m)
+}
+
+// afterClose expects that nothing can be done any more.
+func (s *suite) afterClose(m []byte) {
 	for what, call := range map[string]func() error{
 		"Create": func() error {
 			_, err := s.store.Create(s.ctx, registry.Tenant{Name: "b"}, registry.Entry{})
