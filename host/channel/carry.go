@@ -26,7 +26,7 @@ func (c *Channel) carryOut(m *membership, do []Effect, how carriage) {
 		case KindBroadcastTo:
 			c.broadcast(e.topic, e, how.hops)
 		case KindAssign:
-			m.assigns = e.payload.Data()
+			m.assign(e.payload.Data())
 		case KindReplyTo:
 			if ref, ok := m.takeOpen(e.number, c.env.now()); ok {
 				c.reply(m.joinRef, ref, e.Status(), e.payload)

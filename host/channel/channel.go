@@ -59,6 +59,7 @@ type membership struct {
 	joinRef     phx.Ref
 	id          uint64
 	assigns     []byte
+	undo        *undo // nil: there is nothing that could be undone
 	unsubscribe func()
 
 	refs      uint32 // the newest number of an event

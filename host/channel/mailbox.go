@@ -33,7 +33,8 @@ type item struct {
 	size  int
 	out   delivery       // itemOut, itemInfo
 	timer *timer         // itemTimer
-	done  func(outcome)  // itemUpgrade
+	done  func(outcome)  // itemUpgrade, itemExpel
+	of    Handler        // itemExpel
 	look  func(Standing) // itemLook, itemAdmit
 	err   error          // itemFail: why, or nil if that has been logged
 	id    uint64         // itemOut, itemInfo, itemTimer, itemFail: the membership it belongs to
@@ -50,6 +51,7 @@ const (
 	itemTimer
 	itemUpgrade
 	itemKick
+	itemExpel
 	itemClose
 	itemFail
 	itemLook

@@ -1,12 +1,6 @@
 package channel
 
-import (
-	"context"
-	"errors"
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // roster knows which handlers are in use and which channels are joined with each.
 type roster struct {
@@ -22,16 +16,10 @@ type use struct {
 	// and of the uses whose next this is.
 	count  int
 	joined map[*Channel]struct{}
-	next   *use   // what replaced the handler; nil while it is served
-	free   func() // what to call when nothing needs a replaced handler any more
-}
-
-// latest is the use of the version that is served now.
-func (u *use) latest() *use {
-	for u.next != nil {
-		u = u.next
-	}
-	return u
+	next   *use    // what replaced the handler; nil while it is served
+	back   bool    // next is a version that was served before
+	branch *branch // what took some of its topics, while it is served
+	free   func()  // what to call when nothing needs a replaced handler any more
 }
 
 // keep is hold for those who do not have the lock.
@@ -139,7 +127,7 @@ func (e *Env) enroll(c *Channel, u *use) (replaced bool) {
 		u.joined = make(map[*Channel]struct{})
 	}
 	u.joined[c] = struct{}{}
-	return u.next != nil
+	return u.latest(c.topic) != u
 }
 
 // strike notes that c is no longer joined with u, which it still needs.
@@ -148,105 +136,3 @@ func (e *Env) strike(c *Channel, u *use) {
 	defer e.roster.mu.Unlock()
 	delete(u.joined, c)
 }
-
-// successor returns what has replaced u, held, or nil if nothing has.
-func (e *Env) successor(u *use) *use {
-	e.roster.mu.Lock()
-	defer e.roster.mu.Unlock()
-	next := u.latest()
-	if next == u {
-		return nil
-	}
-	next.count++
-	return next
-}
-
-// ErrReplaced is returned by [Env.Replace] for a handler that has been replaced
-// before, or is to be replaced by itself.
-var ErrReplaced = errors.New("channel: the handler has been replaced already")
-
-// Moved says what became of the channels when their handler was replaced.
-type Moved struct {
-	// Channels is how many follow the new handler.
-	Channels int
-	// Stayed is how many are still with an old one, because Upgrade failed.
-	Stayed int
-}
-
-// Replace moves the channels that are joined with old, and those that stayed
-// behind when old itself came, to next: each between two of its messages, so
-// that none is lost, handled twice or overtaken. Routes have to lead to next
-// already. Where next has Upgrade it is asked first, and a channel for which it
-// fails stays. Replace returns when every channel has come to its turn, or ctx
-// has ended, with ctx's error; what has not moved by then moves later. The error
-// is [ErrReplaced], and nothing has happened, if next or old has been replaced
-// already: to go back to an earlier version, give a new handler of it.
-//
-// free is called once, as soon as nothing needs old any more, which may be during
-// the call or much later, by whoever needed it last; the engine's end or the
-// closing of old may be left to it.
-func (e *Env) Replace(ctx context.Context, old, next Handler, free func()) (Moved, error) {
-	e.roster.mu.Lock()
-	u, n := e.roster.hold(old), e.roster.hold(next)
-	if u == n || u.next != nil || n.next != nil {
-		e.roster.mu.Unlock()
-		e.release(u)
-		e.release(n)
-		return Moved{}, ErrReplaced
-	}
-	u.next, u.free = n, free // u keeps the hold of n
-	e.roster.skip(u)
-	e.roster.mu.Unlock()
-	defer e.release(u)
-
-	var moved, stayed atomic.Int64
-	// An upgrade that enters a guest takes its place there from a client's event.
-	// One that does not takes a moment, and only the goroutines are bounded.
-	turns := make(chan struct{}, 256)
-	if next.Traits().has(CallbackUpgrade) {
-		turns = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	}
-	done := func(o outcome) {
-		switch o {
-		case upgraded:
-			moved.Add(1)
-		case kept:
-			stayed.Add(1)
-		}
-		<-turns
-	}
-	var err error
-	for _, c := range e.roster.members(func(v *use) bool { return v != n && v.latest() == n }) {
-		if err = wait(ctx, turns); err != nil {
-			break
-		}
-		if c.post(item{kind: itemUpgrade, done: done}) != nil {
-			<-turns // it has come to its end
-		}
-	}
-	for range cap(turns) {
-		if err == nil {
-			err = wait(ctx, turns)
-		}
-	}
-	return Moved{Channels: int(moved.Load()), Stayed: int(stayed.Load())}, err
-}
-
-// wait takes a place in turns.
-func wait(ctx context.Context, turns chan<- struct{}) error {
-	select {
-	case turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// outcome is what became of a channel that was to be upgraded.
-type outcome uint8
-
-const (
-	gone outcome = iota // not joined any more
-	upgraded
-	kept
-)

@@ -94,6 +94,8 @@ func (c *Channel) carry(it *item) {
 		}
 	case itemUpgrade:
 		c.upgrade(it.done)
+	case itemExpel:
+		c.expel(it.of, it.done)
 	case itemKick:
 		if c.joined() {
 			c.end(LeaveKicked, phx.EventClose, phx.Payload{})

@@ -1,6 +1,10 @@
 package channel
 
-import "github.com/chhost/chhost/host/phx"
+import (
+	"bytes"
+
+	"github.com/chhost/chhost/host/phx"
+)
 
 // upgrade moves the membership to the handler that has replaced its own.
 func (c *Channel) upgrade(done func(outcome)) {
@@ -10,7 +14,7 @@ func (c *Channel) upgrade(done func(outcome)) {
 		return
 	}
 	m := &c.member
-	next := c.env.successor(m.use)
+	next, back := c.env.successor(m.use, c.topic)
 	if next == nil {
 		became = upgraded // it joined, or was moved, since
 		return
@@ -18,19 +22,22 @@ func (c *Channel) upgrade(done func(outcome)) {
 	drop := next // what is not needed in the end
 	defer func() { c.env.release(drop) }()
 	became = kept
-	var res Result
-	if next.handler.Traits().has(CallbackUpgrade) {
-		ev := c.eventOf(m) // the old handler may forget events, and this one keep them
-		ev.Event = m.traits().Name
-		var err error
-		res, err = enter(c.env.ctx, next.handler, CallbackUpgrade, &ev)
-		if err == nil {
-			err = m.checkKept(res.Do)
-		}
-		if err != nil || res.Status != StatusOK {
-			c.env.log.Warn("a channel stays on the old version", "topic", c.topic, "plugin", m.traits().Name, "next", next.handler.Traits().Name, "err", err)
-			return
-		}
+	old := &undo{version: versionOf(m.handler()), assigns: m.assigns}
+	if _, ok := m.handler().(Edition); !ok {
+		old = nil // it cannot come back
+	}
+	restored := back && m.undo.leadsTo(next.handler)
+	res, ok := Result{}, true
+	same := versionOf(m.handler()) == versionOf(next.handler)
+	if !restored && !same {
+		res, ok = c.asked(m, next)
+	}
+	if !ok && back {
+		became = broken
+		c.end(LeaveFailed, phx.EventError, phx.ReasonChannelCrash.Payload(0))
+	}
+	if !ok {
+		return
 	}
 	became = upgraded
 	drop = m.use
@@ -40,7 +47,50 @@ func (c *Channel) upgrade(done func(outcome)) {
 	if c.env.enroll(c, next) {
 		c.again()
 	}
-	c.carryOut(m, res.Do, carriage{push: true})
+	switch {
+	case restored:
+		m.assigns, m.undo = m.undo.assigns, nil
+	case !same:
+		c.carryOut(m, res.Do, carriage{push: true})
+		m.undo = old
+	}
+}
+
+// asked asks the new version for its upgrade of the membership. It tells whether the
+// channel may move.
+func (c *Channel) asked(m *membership, next *use) (res Result, ok bool) {
+	if !next.handler.Traits().has(CallbackUpgrade) {
+		return Result{}, true
+	}
+	ev := c.eventOf(m) // the old handler may forget events, and this one keep them
+	ev.Event = m.traits().Name
+	res, err := enter(c.env.ctx, next.handler, CallbackUpgrade, &ev)
+	if err == nil {
+		err = m.checkKept(res.Do)
+	}
+	if err != nil || res.Status != StatusOK {
+		c.env.log.Warn("a channel stays on the old version", "topic", c.topic, "plugin", m.traits().Name, "next", next.handler.Traits().Name, "err", err)
+		return Result{}, false
+	}
+	return res, true
+}
+
+// undo is what a membership was before its last upgrade, as long as its assigns are
+// what that has left.
+type undo struct {
+	version any
+	assigns []byte
+}
+
+// leadsTo tells whether h is the version that the membership was of before.
+func (u *undo) leadsTo(h Handler) bool { return u != nil && u.version == versionOf(h) }
+
+// assign sets the channel's state.
+func (m *membership) assign(assigns []byte) {
+	if m.undo != nil && !bytes.Equal(assigns, m.assigns) {
+		m.undo = nil
+	}
+	m.assigns = assigns
 }
 
 // adopt delivers broadcasts as traits say from now on. Those that wait for a
