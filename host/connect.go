@@ -13,6 +13,7 @@ import (
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
 )
 
 // maxQuery bounds what a client may say of itself when it connects, in bytes.
@@ -61,12 +62,16 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
-	client := h.peers.of(r)
-	vacate, err := h.places.take(client)
+	of, err := h.resolve(r)
 	if err != nil {
 		return socket.Config{}, err
 	}
-	cfg, err := h.admit(r, transport, token, client)
+	client := h.peers.of(r)
+	vacate, err := h.take(of, client)
+	if err != nil {
+		return socket.Config{}, err
+	}
+	cfg, err := h.admit(of, r, transport, token, client)
 	if err != nil {
 		vacate()
 		return socket.Config{}, err
@@ -75,11 +80,28 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	return cfg, nil
 }
 
-// admit asks the connector, if there is one.
-func (h *Host) admit(r *http.Request, transport, token string, client peer) (socket.Config, error) {
+// take gives a client a place among all connections and among its tenant's.
+func (h *Host) take(of *tenant.Tenant, client peer) (vacate func(), err error) {
+	ofHost, err := h.places.take(client)
+	if err != nil {
+		return nil, err
+	}
+	ofTenant, err := of.Take()
+	if err != nil {
+		ofHost()
+		return nil, err
+	}
+	return func() { ofTenant(); ofHost() }, nil
+}
+
+// admit asks the tenant's connector, if there is one.
+func (h *Host) admit(of *tenant.Tenant, r *http.Request, transport, token string, client peer) (socket.Config, error) {
 	from := h.peers.stand(client)
-	if !h.tenant.Connects() {
-		cfg := h.tenant.Socket()
+	if err := of.Ready(r.Context()); err != nil {
+		return socket.Config{}, err
+	}
+	if !of.Connects() {
+		cfg := of.Socket()
 		cfg.Peer = from
 		return cfg, nil
 	}
@@ -99,7 +121,7 @@ func (h *Host) admit(r *http.Request, transport, token string, client peer) (soc
 	if err != nil {
 		return socket.Config{}, err
 	}
-	return h.tenant.Connect(r.Context(), from, info)
+	return of.Connect(r.Context(), from, info)
 }
 
 // uriOf is where the request went, as the client wrote it and as it reached this

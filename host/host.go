@@ -33,6 +33,7 @@ import (
 	"github.com/chhost/chhost/host/internal/limitlog"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
+	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
@@ -60,8 +61,12 @@ type Config struct {
 	// Mounts are further paths of the same kind, with the same channels, each with
 	// origins of its own; connect is told the path. Default none.
 	Mounts []Mount
-	// Routes send topics to channels. The first match wins.
+	// Routes send topics to channels. The first match wins. With a Registry they are
+	// those of the tenant [tenant.Default], before what the registry has of it.
 	Routes []Route
+	// Registry has tenants, their plugins and routes, which the host serves too, see
+	// [Host.Tenants]. The host does not close it. Default none.
+	Registry registry.Store
 	// RoutesOptional lets a host have none: its topics can be broadcast to and
 	// subscribed to, and not be joined.
 	RoutesOptional bool
@@ -205,8 +210,10 @@ type Host struct {
 	log    *slog.Logger
 	engine *wasm.Engine
 	pubsub *pubsub.PubSub
-	tenant *tenant.Tenant
-	mux    http.Handler
+	tenant *tenant.Tenant // the default one
+	// directory has all tenants of the registry; nil without one.
+	directory *tenant.Directory
+	mux       http.Handler
 	// draining is mux for what has no connection that could be closed.
 	draining http.Handler
 	// transports take the connections, two below each mount.
@@ -283,11 +290,10 @@ func New(cfg Config) (*Host, error) {
 	if h.cfg.DrainWindow <= 0 {
 		h.cfg.DrainWindow = DefaultDrainWindow
 	}
-	share := func(string) wasm.Share { return wasm.Share{FuelPerSecond: cfg.Limits.FuelPerSecond} }
 	engine, err := wasm.NewEngine(wasm.Config{
 		CacheDir: cfg.CacheDir, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
 		Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
-		GuestSlots: cfg.GuestSlots, Share: share,
+		GuestSlots: cfg.GuestSlots, Share: h.share,
 	})
 	if err != nil {
 		return nil, err
@@ -309,7 +315,7 @@ func (h *Host) build() error {
 	}
 	h.pubsub = pubsub.New(adapter)
 	var err error
-	h.tenant, err = tenant.New(tenant.Config{
+	base := tenant.Config{
 		PubSub:    h.pubsub,
 		Routes:    routes,
 		Connect:   connector,
@@ -317,7 +323,12 @@ func (h *Host) build() error {
 		Now:       h.cfg.Now,
 		AfterFunc: h.cfg.AfterFunc,
 		Logger:    h.log,
-	})
+	}
+	if h.cfg.Registry != nil {
+		err = h.openDirectory(base)
+	} else {
+		h.tenant, err = tenant.New(base)
+	}
 	if err := errors.Join(faults, err); err != nil {
 		return err // all that is wrong, with the modules and with the patterns
 	}
@@ -328,7 +339,7 @@ func (h *Host) build() error {
 // handlers returns the routes with their plugins compiled. Routes that are at
 // fault are returned too, without a handler, so that their patterns are checked.
 func (h *Host) handlers() ([]tenant.Route, error) {
-	if len(h.cfg.Routes) == 0 && !h.cfg.RoutesOptional {
+	if len(h.cfg.Routes) == 0 && !h.cfg.RoutesOptional && h.cfg.Registry == nil {
 		return nil, errors.New("host: no routes: nothing could be joined")
 	}
 	routes := make([]tenant.Route, 0, len(h.cfg.Routes))
@@ -447,6 +458,9 @@ func (h *Host) Run(ctx context.Context) error {
 			h.log.Error("the link to the other nodes ended", "err", err)
 		}
 	})
+	if h.directory != nil {
+		running.Go(func() { h.directory.Run(loops) })
+	}
 	server, failed := h.serve(&running)
 	var err error
 	grace := h.cut
@@ -466,6 +480,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.state.Store(stateStopped)
 	endLoops()
 	running.Wait()
+	h.endTenants()
 	return errors.Join(err, h.drained, h.engine.Close(context.Background()))
 }
 
@@ -480,7 +495,7 @@ func (h *Host) drain(grace context.Context, server *http.Server) error {
 		ending.Go(func() { ended[i] = t.Shutdown(grace) })
 	}
 	ending.Wait()
-	err := errors.Join(errors.Join(ended...), h.tenant.Wait(grace))
+	err := errors.Join(errors.Join(ended...), h.waitTenants(grace))
 	// A page that is still being sent has not kept the sockets open.
 	h.newcomers.close()
 	if slow := server.Shutdown(grace); slow != nil {
@@ -536,7 +551,9 @@ func (h *Host) Shutdown(ctx context.Context) error {
 	if h.state.CompareAndSwap(stateNew, stateStopped) {
 		close(h.done)
 		h.closeLocals()
-		return errors.Join(h.tenant.Wait(ctx), h.engine.Close(ctx))
+		err := h.waitTenants(ctx)
+		h.endTenants()
+		return errors.Join(err, h.engine.Close(ctx))
 	}
 	h.stopOnce.Do(func() { close(h.stop) })
 	cut := context.AfterFunc(ctx, h.cutOff)

@@ -80,6 +80,11 @@ func (h *Host) mount() error {
 		mux.Handle(m.Path+"/websocket", ws)
 		mux.Handle(m.Path+"/longpoll", poll)
 		draining.Handle(m.Path+"/longpoll", poll)
+		if h.directory != nil {
+			mux.Handle(tenantPath+m.Path+"/websocket", ws)
+			mux.Handle(tenantPath+m.Path+"/longpoll", poll)
+			draining.Handle(tenantPath+m.Path+"/longpoll", poll)
+		}
 		served[segments(m.Path+"/websocket")] = ws
 		served[segments(m.Path+"/longpoll")] = poll
 		polled[segments(m.Path+"/longpoll")] = poll

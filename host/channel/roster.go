@@ -136,3 +136,13 @@ func (e *Env) strike(c *Channel, u *use) {
 	defer e.roster.mu.Unlock()
 	delete(u.joined, c)
 }
+
+// Joined is how many channels are joined with h.
+func (e *Env) Joined(h Handler) int {
+	e.roster.mu.Lock()
+	defer e.roster.mu.Unlock()
+	if u := e.roster.uses[h]; u != nil {
+		return len(u.joined)
+	}
+	return 0
+}

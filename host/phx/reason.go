@@ -47,6 +47,16 @@ const (
 	ReasonBusy Reason = "busy"
 	// ReasonTenantCPUExhausted: the tenant's plugins have used as much as they may.
 	ReasonTenantCPUExhausted Reason = "tenant_cpu_exhausted"
+	// ReasonTooManyTopics: the tenant's clients have joined as many topics as they may
+	// together.
+	ReasonTooManyTopics Reason = "too_many_topics"
+	// ReasonUnknownTenant and ReasonTenantMismatch: what a connection says of its tenant
+	// names none, or two. They are told before there is a socket.
+	ReasonUnknownTenant  Reason = "unknown_tenant"
+	ReasonTenantMismatch Reason = "tenant_mismatch"
+	// ReasonTenantSuspended: the operator has suspended the tenant. It is told before
+	// there is a socket.
+	ReasonTenantSuspended Reason = "tenant_suspended"
 	// ReasonUnavailable: the plugin is not being served at the moment.
 	ReasonUnavailable Reason = "unavailable"
 )

@@ -1,14 +1,20 @@
 package socket
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Directory finds the sockets that are open by what the application calls them,
-// which several may share. It is safe for concurrent use; the zero value is empty.
+// Directory lists the sockets that are open, and finds them by what the application
+// calls them, which several may share. It is safe for concurrent use; the zero value
+// is empty.
 type Directory struct {
 	mu   sync.Mutex
+	last uint64 // number that was given
+	all  map[*Socket]struct{}
 	byID map[string]map[*Socket]struct{}
 
 	// What was closed in the last minute, for sockets that were on their way then:
@@ -16,6 +22,7 @@ type Directory struct {
 	// so that forgetting takes no search.
 	moment        Moment
 	recent, older map[string]closing
+	everything    closing   // the last CloseAll
 	turned        time.Time // when recent was new
 }
 
@@ -55,6 +62,20 @@ func (d *Directory) Close(id string, end End, why LeaveKind) int {
 	return len(found)
 }
 
+// CloseAll ends every socket, see [Socket.Close], and returns how many it found. Those
+// that are on their way end when they arrive.
+func (d *Directory) CloseAll(end End, why LeaveKind) int {
+	d.mu.Lock()
+	d.moment++
+	d.everything = closing{d.moment, end, why}
+	found := slices.Collect(maps.Keys(d.all))
+	d.mu.Unlock()
+	for _, s := range found {
+		s.Close(end, why)
+	}
+	return len(found)
+}
+
 // note remembers a Close. The caller holds d.mu.
 func (d *Directory) note(id string, end End, why LeaveKind) {
 	if now := time.Now(); d.recent == nil || now.Sub(d.turned) > onTheWay {
@@ -68,6 +89,18 @@ func (d *Directory) note(id string, end End, why LeaveKind) {
 func (d *Directory) add(s *Socket) (c closing, closed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.all == nil {
+		d.all = make(map[*Socket]struct{})
+	}
+	d.all[s] = struct{}{}
+	d.last++
+	s.number, s.opened = d.last, time.Now()
+	if d.everything.at > s.cfg.Since {
+		c, closed = d.everything, true
+	}
+	if s.cfg.ID == "" {
+		return c, closed
+	}
 	sockets := d.byID[s.cfg.ID]
 	if sockets == nil {
 		sockets = make(map[*Socket]struct{}, 1)
@@ -77,16 +110,20 @@ func (d *Directory) add(s *Socket) (c closing, closed bool) {
 		d.byID[s.cfg.ID] = sockets
 	}
 	sockets[s] = struct{}{}
-	c, closed = d.recent[s.cfg.ID]
-	if !closed {
-		c, closed = d.older[s.cfg.ID]
+	named, found := d.recent[s.cfg.ID]
+	if !found {
+		named, found = d.older[s.cfg.ID]
 	}
-	return c, closed && c.at > s.cfg.Since
+	if found && named.at > s.cfg.Since {
+		c, closed = named, true
+	}
+	return c, closed
 }
 
 func (d *Directory) remove(s *Socket) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	delete(d.all, s)
 	sockets := d.byID[s.cfg.ID]
 	delete(sockets, s)
 	if len(sockets) == 0 {
@@ -95,7 +132,7 @@ func (d *Directory) remove(s *Socket) {
 }
 
 // listed tells whether the socket is to be found.
-func (s *Socket) listed() bool { return s.cfg.Directory != nil && s.cfg.ID != "" }
+func (s *Socket) listed() bool { return s.cfg.Directory != nil }
 
 // Open is called by the transport once Wake may be called: from then until its
 // end the socket is in its directory.
@@ -109,4 +146,64 @@ func (s *Socket) Open() {
 	if s.end.Load() != nil { // and Close may have been there before
 		s.cfg.Directory.remove(s)
 	}
+}
+
+// Info is what is known of an open socket.
+type Info struct {
+	// Number is the directory's own, and not given again.
+	Number uint64
+	// ID is what the application calls it, or empty.
+	ID string
+	// Opened is when it was.
+	Opened time.Time
+	// Topics are those that it has joined, or is about to.
+	Topics []string
+}
+
+// All lists the open sockets, in no order.
+func (d *Directory) All() []*Socket {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.all))
+}
+
+// Len is how many sockets are open.
+func (d *Directory) Len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.all)
+}
+
+// List tells of the open sockets, the oldest first.
+func (d *Directory) List() []Info {
+	sockets := d.All()
+	list := make([]Info, len(sockets))
+	for i, s := range sockets {
+		list[i] = s.info()
+	}
+	slices.SortFunc(list, func(a, b Info) int { return cmp.Compare(a.Number, b.Number) })
+	return list
+}
+
+func (s *Socket) info() Info {
+	info := Info{Number: s.number, ID: s.cfg.ID, Opened: s.opened}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.channels.list {
+		if !c.Left() {
+			info.Topics = append(info.Topics, c.Topic())
+		}
+	}
+	return info
+}
+
+// CloseNumber ends one socket, and tells whether it was open.
+func (d *Directory) CloseNumber(number uint64, end End, why LeaveKind) bool {
+	for _, s := range d.All() {
+		if s.number == number {
+			s.Close(end, why)
+			return true
+		}
+	}
+	return false
 }

@@ -133,6 +133,9 @@ type Socket struct {
 	inWait atomic.Bool                   // the reader waits for room in the mailboxes
 	binary sync.Once                     // logs the first payload that could not be sent
 
+	number uint64    // in the directory, which sets it
+	opened time.Time // likewise
+
 	failures atomic.Pointer[failures] // made at the first one
 	expiry   *expiry                  // nil without a token
 

@@ -120,7 +120,9 @@ type Tenant struct {
 	sockets socket.Directory
 	slow    func(topic, event string) socket.SlowPolicy
 	counts  socket.Counts
-	routes  atomic.Pointer[router.Table[channel.Handler]]
+	places  atomic.Int64 // taken, see Take
+	routes  atomic.Pointer[router.Table[picker]]
+	estate  *estate // nil: the registry has nothing of it
 
 	mu      sync.Mutex // of what the table was made of
 	list    []Route
@@ -164,10 +166,14 @@ func (t *Tenant) SetRoutes(routes []Route) error {
 
 // setRoutes keeps routes. The caller holds t.mu.
 func (t *Tenant) setRoutes(routes []Route) error {
-	table, err := router.New(routes)
-	for _, r := range routes {
+	picked := make([]router.Route[picker], len(routes))
+	var err error
+	for i, r := range routes {
 		err = errors.Join(err, checkHandler(fmt.Sprintf("the route %q", r.Pattern), r.Target))
+		picked[i] = router.Route[picker]{Pattern: r.Pattern, Target: always(r.Target)}
 	}
+	table, fault := router.New(append(picked, t.storedRoutes()...))
+	err = errors.Join(fault, err)
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", t.name, err)
 	}
@@ -177,6 +183,13 @@ func (t *Tenant) setRoutes(routes []Route) error {
 	t.list = routes
 	t.routes.Store(table)
 	return nil
+}
+
+// picker finds the handler of a topic that a route leads to, if there is one now.
+type picker func(topic string) (channel.Handler, bool)
+
+func always(h channel.Handler) picker {
+	return func(string) (channel.Handler, bool) { return h, true }
 }
 
 // checkHandler tells whether h can be told from other handlers, which replacing
@@ -214,7 +227,13 @@ func (t *Tenant) redirect(old, next channel.Handler) error {
 }
 
 // Route returns the handler of a topic.
-func (t *Tenant) Route(topic string) (channel.Handler, bool) { return t.routes.Load().Match(topic) }
+func (t *Tenant) Route(topic string) (channel.Handler, bool) {
+	pick, ok := t.routes.Load().Match(topic)
+	if !ok {
+		return nil, false
+	}
+	return pick(topic)
+}
 
 // Counts is what the tenant's sockets refused and left out.
 func (t *Tenant) Counts() *socket.Counts { return &t.counts }
@@ -228,6 +247,7 @@ func (t *Tenant) Socket() socket.Config {
 		MaxChannels: t.limits.Channels,
 		Outbox:      t.limits.Outbox,
 		Directory:   &t.sockets,
+		Since:       t.sockets.Now(),
 		Slow:        t.slow,
 		Rates:       t.limits.Rates,
 		Counts:      &t.counts,
@@ -244,7 +264,6 @@ func (t *Tenant) Connect(ctx context.Context, from channel.Peer, info phx.Payloa
 	if !t.Connects() {
 		return cfg, nil
 	}
-	cfg.Since = t.sockets.Now()
 	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now(), Peer: from})
 	if err != nil {
 		return cfg, t.connectFailed(err)
@@ -275,11 +294,10 @@ func (t *Tenant) Connects() bool {
 }
 
 func (t *Tenant) connector() (channel.Handler, bool) {
-	h := t.connect.Load()
-	if h == nil {
-		return nil, false
+	if h := t.connect.Load(); h != nil {
+		return *h, true
 	}
-	return *h, true
+	return t.storedConnector()
 }
 
 // connectFailed makes a client's answer of what went wrong: what it can try again

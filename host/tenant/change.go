@@ -1,0 +1,210 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/router"
+)
+
+// estate is what the registry has of a tenant, and what serves it.
+type estate struct {
+	dir *Directory
+	// turn is taken by who changes the tenant, from before the change is stored until
+	// it is what is served.
+	turn chan struct{}
+
+	mu      sync.RWMutex
+	record  registry.Tenant // what was stored last; its parts are not changed
+	plugins map[string]*plugin
+}
+
+// Request is what all changes have in common. The zero value is usable.
+type Request struct {
+	// By is who asks, for the audit log: the name of a token, never the token.
+	By string
+	// IfRevision is the revision of the tenant that the change is meant for: if it is
+	// another one by then, the change is refused with [ErrConflict]. 0: any.
+	IfRevision uint64
+	// DryRun does all but the change, and returns what would have been.
+	DryRun bool
+	// reason says why a change was not somebody's wish.
+	reason string
+}
+
+// errDry ends a change that is not meant.
+var errDry = errors.New("tenant: a dry run")
+
+// Record is what is stored of the tenant; it is the caller's. Of a tenant that a host
+// has by its configuration alone it is empty but for the name.
+func (t *Tenant) Record() registry.Tenant {
+	if t.estate == nil {
+		return registry.Tenant{Name: t.name}
+	}
+	t.estate.mu.RLock()
+	defer t.estate.mu.RUnlock()
+	return clone(t.estate.record)
+}
+
+// clone copies what callers may change.
+func clone(r registry.Tenant) registry.Tenant {
+	r.Hosts, r.Origins, r.Issuers = slices.Clone(r.Hosts), slices.Clone(r.Origins), slices.Clone(r.Issuers)
+	r.DeployTokens, r.Routes, r.Plugins = slices.Clone(r.DeployTokens), slices.Clone(r.Routes), slices.Clone(r.Plugins)
+	for i := range r.Plugins {
+		p := &r.Plugins[i]
+		p.Versions, p.Deploys = slices.Clone(p.Versions), slices.Clone(p.Deploys)
+	}
+	return r
+}
+
+// take takes the tenant's turn, which the caller gives back by leave.
+func (e *estate) take(ctx context.Context) error {
+	select {
+	case e.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (e *estate) leave() { <-e.turn }
+
+// alter stores a change and lets the tenant be what is stored then. The caller has the
+// turn. edit may fail, and must not block.
+func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change, edit func(*registry.Tenant) error) (registry.Tenant, error) {
+	change.Entry.By = req.By
+	if req.reason != "" {
+		change.Entry.Detail += ": " + req.reason
+	}
+	var would registry.Tenant
+	change.Apply = func(r *registry.Tenant) error {
+		if req.IfRevision != 0 && req.IfRevision != r.Revision {
+			return fmt.Errorf("%w: %d, and not %d", ErrConflict, r.Revision, req.IfRevision)
+		}
+		if err := edit(r); err != nil {
+			return err
+		}
+		if req.DryRun {
+			would = clone(*r)
+			return errDry
+		}
+		return nil
+	}
+	if req.DryRun {
+		change.Modules = nil
+	}
+	record, err := t.estate.dir.cfg.Store.Update(ctx, t.name, change)
+	switch {
+	case errors.Is(err, errDry):
+		return would, nil
+	case err != nil:
+		return registry.Tenant{}, ofStore(err)
+	}
+	return record, t.adopt(record)
+}
+
+// ofStore says whose error it is.
+func ofStore(err error) error {
+	if errors.Is(err, registry.ErrNotFound) {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
+}
+
+// adopt makes the tenant what a record says, but for the versions that are served.
+func (t *Tenant) adopt(record registry.Tenant) error {
+	e := t.estate
+	plugins := make(map[string]*plugin, len(record.Plugins))
+	e.mu.RLock()
+	for i := range record.Plugins {
+		name := record.Plugins[i].Name
+		if plugins[name] = e.plugins[name]; plugins[name] == nil {
+			plugins[name] = &plugin{tenant: t, name: name}
+		}
+	}
+	e.mu.RUnlock()
+	for i := range record.Plugins {
+		p := plugins[record.Plugins[i].Name]
+		p.adopt(&record.Plugins[i])
+		if p.serving.Load() == nil && record.Plugins[i].Active != 0 {
+			p.serve(&record.Plugins[i])
+		}
+	}
+	e.mu.Lock()
+	e.record, e.plugins = record, plugins
+	e.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.setRoutes(t.list)
+}
+
+// serve lets joins come to what the record names.
+func (p *plugin) serve(record *registry.Plugin) {
+	next := &serving{active: p.edition(record.Active)}
+	if record.Canary != 0 {
+		next.canary, next.percent = p.edition(record.Canary), record.Percent
+	}
+	if next.active != nil {
+		p.serving.Store(next)
+	}
+}
+
+// storedRoutes are the routes of the record, which come after those of the
+// configuration.
+func (t *Tenant) storedRoutes() []router.Route[picker] {
+	if t.estate == nil {
+		return nil
+	}
+	t.estate.mu.RLock()
+	defer t.estate.mu.RUnlock()
+	var routes []router.Route[picker]
+	for _, r := range t.estate.record.Routes {
+		if p := t.estate.plugins[r.Plugin]; p != nil {
+			routes = append(routes, router.Route[picker]{Pattern: r.Pattern, Target: p.route})
+		}
+	}
+	return routes
+}
+
+// storedConnector is what the record names as its connector, if it is served.
+func (t *Tenant) storedConnector() (channel.Handler, bool) {
+	p := t.connecting()
+	if p == nil {
+		return nil, false
+	}
+	s := p.serving.Load()
+	if s == nil {
+		return nil, false
+	}
+	return s.active, true
+}
+
+func (t *Tenant) connecting() *plugin {
+	if t.estate == nil {
+		return nil
+	}
+	t.estate.mu.RLock()
+	defer t.estate.mu.RUnlock()
+	return t.estate.plugins[t.estate.record.Connect]
+}
+
+// find returns what serves a plugin.
+func (t *Tenant) find(name string) (*plugin, error) {
+	if t.estate == nil {
+		return nil, errNotStored
+	}
+	t.estate.mu.RLock()
+	defer t.estate.mu.RUnlock()
+	if p := t.estate.plugins[name]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("%w: the tenant %s has no plugin %q", ErrUnknown, t.name, name)
+}
+
+// errNotStored is returned for changes of a tenant that only a configuration has.
+var errNotStored = fmt.Errorf("%w: the tenant is one of a host without a registry", ErrInvalid)

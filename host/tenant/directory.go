@@ -1,0 +1,218 @@
+package tenant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/chhost/chhost/host/pubsub"
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/wasm"
+)
+
+// DirectoryConfig configures a [Directory]. Store, Engine and PubSub are needed.
+type DirectoryConfig struct {
+	// Store has the tenants' records and their modules. The directory does not close it.
+	Store registry.Store
+	// Engine runs their plugins, and PubSub is the node's. Who makes the engine lets
+	// [Directory.Share] say what tenants may use, and tells [Directory.Tripped] of
+	// versions that are quarantined.
+	Engine *wasm.Engine
+	PubSub *pubsub.PubSub
+	// Limits are those of tenants whose records say nothing else.
+	Limits Limits
+	// Default has what the tenant [Default] serves beside what its record says, and
+	// before that: the routes of a host's own configuration. Its other fields have no
+	// meaning.
+	Default Config
+	// Now and AfterFunc are the clock that handlers see, see [channel.Config].
+	Now       func() time.Time
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
+	// Logger receives what clients cannot be told. Default none.
+	Logger *slog.Logger
+}
+
+// Directory is the tenants of a node: what the registry has of them, and what serves
+// it. It is safe for concurrent use.
+//
+// What a tenant serves is what is stored: each change is stored first, one after the
+// other for each tenant, and is then done. A plugin's version is compiled, or loaded
+// from what was compiled before, when it is needed first.
+type Directory struct {
+	cfg   DirectoryConfig
+	log   *slog.Logger
+	loads chan struct{}
+	tripped
+
+	life context.Context // of what runs beyond a call
+	end  context.CancelFunc
+	work sync.WaitGroup // loads, and moves of channels
+
+	changing sync.Mutex // of what tenants may not have twice
+
+	mu      sync.RWMutex
+	ended   bool
+	tenants map[string]*Tenant
+	hosts   map[string]*Tenant // by name of host
+}
+
+var (
+	// ErrUnknown is returned for a tenant, plugin or version that there is not.
+	ErrUnknown = errors.New("tenant: unknown")
+	// ErrConflict is returned when a change was to be made of another revision than
+	// there is.
+	ErrConflict = errors.New("tenant: the revision is another one by now")
+	// ErrInvalid is returned for a change that makes no sense; the text says why.
+	ErrInvalid = errors.New("tenant: invalid")
+	// ErrQuota is returned when a tenant has as much as it may.
+	ErrQuota = errors.New("tenant: the quota is used up")
+	// ErrEnded is returned by a directory that was closed.
+	ErrEnded = errors.New("tenant: the directory has been closed")
+)
+
+// Open reads all tenants from the store, to which it adds [Default] if that is not
+// there. It starts nothing, and compiles nothing.
+func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
+	d := &Directory{cfg: cfg, log: cfg.Logger, tenants: make(map[string]*Tenant), hosts: make(map[string]*Tenant), loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	d.tripped.wake = make(chan struct{}, 1)
+	d.life, d.end = context.WithCancel(context.Background())
+	_, err := cfg.Store.Create(ctx, registry.Tenant{Name: Default}, registry.Entry{Action: "create", By: "chhost"})
+	if err != nil && !errors.Is(err, registry.ErrExists) {
+		return nil, fmt.Errorf("tenant: %w", err)
+	}
+	records, err := cfg.Store.Tenants(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tenant: %w", err)
+	}
+	for _, record := range records {
+		t, err := d.open(record)
+		if err != nil {
+			return nil, err
+		}
+		d.list(t, record)
+	}
+	return d, nil
+}
+
+// open makes what serves a record.
+func (d *Directory) open(record registry.Tenant) (*Tenant, error) {
+	cfg := Config{Limits: d.cfg.Limits}
+	if record.Name == Default {
+		cfg.Routes, cfg.Connect = d.cfg.Default.Routes, d.cfg.Default.Connect
+	}
+	cfg.Name, cfg.PubSub, cfg.Logger = record.Name, d.cfg.PubSub, d.log
+	cfg.Now, cfg.AfterFunc = d.cfg.Now, d.cfg.AfterFunc
+	t, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.estate = &estate{dir: d, turn: make(chan struct{}, 1), plugins: make(map[string]*plugin)}
+	if err := t.adopt(record); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// list lets a tenant be found, by the names of its record.
+func (d *Directory) list(t *Tenant, record registry.Tenant) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tenants[t.name] = t
+	for name, owner := range d.hosts {
+		if owner == t {
+			delete(d.hosts, name)
+		}
+	}
+	for _, name := range record.Hosts {
+		d.hosts[name] = t
+	}
+}
+
+// forget is the opposite of list.
+func (d *Directory) forget(t *Tenant) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.tenants, t.name)
+	for name, owner := range d.hosts {
+		if owner == t {
+			delete(d.hosts, name)
+		}
+	}
+}
+
+// Tenant returns a tenant by its name.
+func (d *Directory) Tenant(name string) (*Tenant, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	t, ok := d.tenants[name]
+	return t, ok
+}
+
+// Tenants lists all of them, by name.
+func (d *Directory) Tenants() []*Tenant {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	list := make([]*Tenant, 0, len(d.tenants))
+	for _, t := range d.tenants {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b *Tenant) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
+
+// Default is the tenant of that name.
+func (d *Directory) Default() *Tenant {
+	t, _ := d.Tenant(Default)
+	return t
+}
+
+// begin lets f run on a goroutine of the directory's, until Close. It is false after
+// that.
+func (d *Directory) begin(f func(ctx context.Context)) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.ended {
+		return false
+	}
+	d.work.Go(func() { f(d.life) })
+	return true
+}
+
+// Close ends what the directory has under way, and waits for it. The sockets of all
+// tenants are to be closed before, and the engine is to be closed after.
+func (d *Directory) Close() {
+	d.mu.Lock()
+	d.ended = true
+	d.mu.Unlock()
+	d.end()
+	d.work.Wait()
+}
+
+// Wait returns when the channels of all tenants have come to rest, see [Tenant.Wait].
+func (d *Directory) Wait(ctx context.Context) error {
+	var errs []error
+	for _, t := range d.Tenants() {
+		errs = append(errs, t.Wait(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Share is what the plugins of a tenant may use together, for the engine.
+func (d *Directory) Share(name string) wasm.Share {
+	share := wasm.Share{FuelPerSecond: d.cfg.Limits.FuelPerSecond}
+	if t, ok := d.Tenant(name); ok {
+		if n := t.limit(limitFuelSecond); n > 0 {
+			share.FuelPerSecond = n
+		}
+	}
+	return share
+}

@@ -1,0 +1,241 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/router"
+	"github.com/chhost/chhost/host/socket"
+)
+
+// Settings are what an operator or a tenant asks for, all of it: what is left out is
+// set back.
+type Settings struct {
+	// Hosts are the names by which clients reach the tenant, such as
+	// "acme.rt.example.com"; no other tenant has them.
+	Hosts []string
+	// Origins are those of browsers' pages that may connect, as in
+	// [registry.Tenant.Origins].
+	Origins []string
+	// Limits are bounds by name, see [LimitTable].
+	Limits map[string]int64
+	// Issuers are whose tokens clients may bring.
+	Issuers []registry.Issuer
+	// Connect names the plugin that decides about new sockets. Empty: all are let in.
+	Connect string
+}
+
+// SettingsOf are those of a record.
+func SettingsOf(r registry.Tenant) Settings {
+	return Settings{Hosts: r.Hosts, Origins: r.Origins, Limits: r.Limits, Issuers: r.Issuers, Connect: r.Connect}
+}
+
+// Create adds a tenant. Its name is one label of a host name: up to 63 lower case
+// letters, digits and hyphens. The error is [registry.ErrExists], [ErrInvalid], or that of
+// the store.
+func (d *Directory) Create(ctx context.Context, name string, s Settings, req Request) (*Tenant, error) {
+	if !isName(name, "-") || len(name) > 63 || strings.HasSuffix(name, "-") {
+		return nil, fmt.Errorf("%w: a tenant's name consists of up to 63 lower case letters, digits and hyphens, and neither begins nor ends with a hyphen", ErrInvalid)
+	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	record := registry.Tenant{Name: name}
+	if err := d.set(&record, s); err != nil {
+		return nil, err
+	}
+	if req.DryRun {
+		return d.open(record)
+	}
+	record, err := d.cfg.Store.Create(ctx, record, registry.Entry{Action: "create", By: req.By})
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.open(record)
+	if err != nil {
+		return nil, err
+	}
+	d.list(t, record)
+	return t, nil
+}
+
+// set writes settings into a record, if they make sense beside those of all others.
+func (d *Directory) set(r *registry.Tenant, s Settings) error {
+	if err := CheckLimits(s.Limits); err != nil {
+		return err
+	}
+	if s.Connect != "" && pluginOf(r, s.Connect) == nil {
+		return fmt.Errorf("%w: connect names the plugin %q, which the tenant does not have", ErrInvalid, s.Connect)
+	}
+	hosts := make([]string, 0, len(s.Hosts))
+	for _, h := range s.Hosts {
+		name, port, ok := socket.SplitHost(h)
+		if !ok || port != "" {
+			return fmt.Errorf("%w: %q is no name of a host: expected chat.example.com, in ASCII, without a port", ErrInvalid, h)
+		}
+		name = strings.TrimSuffix(name, ".")
+		if other := d.owner(name); other != "" && other != r.Name {
+			return fmt.Errorf("%w: the host name %s is another tenant's", ErrInvalid, name)
+		}
+		if !slices.Contains(hosts, name) {
+			hosts = append(hosts, name)
+		}
+	}
+	r.Hosts, r.Origins, r.Limits, r.Issuers, r.Connect = hosts, s.Origins, s.Limits, s.Issuers, s.Connect
+	return nil
+}
+
+// owner names the tenant that has a host name.
+func (d *Directory) owner(host string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if t := d.hosts[host]; t != nil {
+		return t.name
+	}
+	return ""
+}
+
+// Set changes the tenant's settings. Limits of sockets hold for those that come from
+// then on, limits of plugins from the next callback.
+func (t *Tenant) Set(ctx context.Context, s Settings, req Request) (registry.Tenant, error) {
+	if t.estate == nil {
+		return registry.Tenant{}, errNotStored
+	}
+	d := t.estate.dir
+	d.changing.Lock() // of two tenants that want one host name, one gets it
+	defer d.changing.Unlock()
+	record, err := t.change(ctx, req, "settings", "", func(r *registry.Tenant) error { return d.set(r, s) })
+	if err == nil && !req.DryRun {
+		d.list(t, record)
+	}
+	return record, err
+}
+
+// PutRoutes replaces the tenant's routes: the first match wins. Joins from then on
+// follow them; channels that are joined keep their plugin.
+func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Request) (registry.Tenant, error) {
+	patterns := make([]router.Route[struct{}], len(routes))
+	for i, r := range routes {
+		patterns[i].Pattern = r.Pattern
+	}
+	if _, err := router.New(patterns); err != nil {
+		return registry.Tenant{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return t.change(ctx, req, "routes", fmt.Sprintf("%d routes", len(routes)), func(r *registry.Tenant) error {
+		for _, route := range routes {
+			if pluginOf(r, route.Plugin) == nil {
+				return fmt.Errorf("%w: the route %q names the plugin %q, which the tenant does not have", ErrInvalid, route.Pattern, route.Plugin)
+			}
+		}
+		r.Routes = slices.Clone(routes)
+		return nil
+	})
+}
+
+// Configure sets what the versions of a plugin read by config_get. Those that are
+// loaded read it from the next callback on.
+func (t *Tenant) Configure(ctx context.Context, plugin string, settings map[string]string, req Request) (registry.Tenant, error) {
+	return t.change(ctx, req, "configure", plugin, func(r *registry.Tenant) error {
+		p := pluginOf(r, plugin)
+		if p == nil {
+			return fmt.Errorf("%w: the tenant %s has no plugin %q", ErrUnknown, t.name, plugin)
+		}
+		p.Settings = settings
+		return nil
+	})
+}
+
+// Pin keeps a stored version when others are left out for their age, or no longer.
+func (t *Tenant) Pin(ctx context.Context, plugin string, seq int, pinned bool, req Request) (registry.Tenant, error) {
+	return t.change(ctx, req, "pin", fmt.Sprintf("%s@%d %t", plugin, seq, pinned), func(r *registry.Tenant) error {
+		p := pluginOf(r, plugin)
+		if p == nil || versionOf(p, seq) == nil {
+			return fmt.Errorf("%w: %s@%d is not stored", ErrUnknown, plugin, seq)
+		}
+		versionOf(p, seq).Pinned = pinned
+		return nil
+	})
+}
+
+// PutTokens replaces the deploy tokens, of which only digests are known.
+func (t *Tenant) PutTokens(ctx context.Context, tokens []registry.DeployToken, req Request) (registry.Tenant, error) {
+	return t.change(ctx, req, "tokens", fmt.Sprintf("%d tokens", len(tokens)), func(r *registry.Tenant) error {
+		r.DeployTokens = slices.Clone(tokens)
+		return nil
+	})
+}
+
+// Suspend refuses the tenant's clients until [Tenant.Resume], with the reason
+// "tenant_suspended", and closes their sockets with code 1013, so that they come back
+// later.
+func (t *Tenant) Suspend(ctx context.Context, req Request) (registry.Tenant, error) {
+	record, err := t.change(ctx, req, "suspend", "", func(r *registry.Tenant) error {
+		r.Suspended = true
+		return nil
+	})
+	if err == nil && !req.DryRun {
+		t.closeAll(socket.End{Code: socket.CloseTryAgainLater, Reason: "the tenant is suspended"})
+	}
+	return record, err
+}
+
+// Resume ends a [Tenant.Suspend].
+func (t *Tenant) Resume(ctx context.Context, req Request) (registry.Tenant, error) {
+	return t.change(ctx, req, "resume", "", func(r *registry.Tenant) error {
+		r.Suspended = false
+		return nil
+	})
+}
+
+// Suspended tells whether the tenant is.
+func (t *Tenant) Suspended() bool {
+	if t.estate == nil {
+		return false
+	}
+	t.estate.mu.RLock()
+	defer t.estate.mu.RUnlock()
+	return t.estate.record.Suspended
+}
+
+// change is alter in a turn of its own.
+func (t *Tenant) change(ctx context.Context, req Request, action, detail string, edit func(*registry.Tenant) error) (registry.Tenant, error) {
+	if t.estate == nil {
+		return registry.Tenant{}, errNotStored
+	}
+	if err := t.estate.take(ctx); err != nil {
+		return registry.Tenant{}, err
+	}
+	defer t.estate.leave()
+	return t.alter(ctx, req, registry.Change{Entry: registry.Entry{Action: action, Detail: detail}}, edit)
+}
+
+// Delete forgets a tenant, and closes its sockets with code 1013. [Default] stays.
+func (d *Directory) Delete(ctx context.Context, name string, req Request) error {
+	t, ok := d.Tenant(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: there is no tenant %q", ErrUnknown, name)
+	case name == Default:
+		return fmt.Errorf("%w: the tenant %s cannot be deleted", ErrInvalid, Default)
+	}
+	if err := t.estate.take(ctx); err != nil {
+		return err
+	}
+	defer t.estate.leave()
+	if r := t.Record(); req.IfRevision != 0 && r.Revision != req.IfRevision {
+		return fmt.Errorf("%w: %d, and not %d", ErrConflict, r.Revision, req.IfRevision)
+	}
+	if req.DryRun {
+		return nil
+	}
+	err := d.cfg.Store.Delete(ctx, name, registry.Entry{Action: "delete", By: req.By})
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	d.forget(t)
+	t.closeAll(socket.End{Code: socket.CloseTryAgainLater, Reason: "the tenant is gone"})
+	return nil
+}

@@ -1,0 +1,68 @@
+package host
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/wasm"
+)
+
+// This file holds what a host with a registry does: it has many tenants.
+
+// tenantPath is where each tenant's mounts are, besides below their own names.
+const tenantPath = "/t/{tenant}"
+
+// Tenants are those of the registry. It is nil for a host without one, whose only
+// tenant is [tenant.Default].
+func (h *Host) Tenants() *tenant.Directory { return h.directory }
+
+// openDirectory makes the tenants, of which base has what the default one serves beside
+// its record.
+func (h *Host) openDirectory(base tenant.Config) error {
+	d, err := tenant.Open(context.Background(), tenant.DirectoryConfig{
+		Store: h.cfg.Registry, Engine: h.engine, PubSub: h.pubsub, Limits: h.cfg.Limits, Default: base,
+		Now: h.cfg.Now, AfterFunc: h.cfg.AfterFunc, Logger: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	h.directory, h.tenant = d, d.Default()
+	return nil
+}
+
+// share is what the plugins of a tenant may use together.
+func (h *Host) share(name string) wasm.Share {
+	if h.directory != nil {
+		return h.directory.Share(name)
+	}
+	return wasm.Share{FuelPerSecond: h.cfg.Limits.FuelPerSecond}
+}
+
+// resolve finds the tenant of a connection. The error is a [*socket.RefusedError].
+func (h *Host) resolve(r *http.Request) (*tenant.Tenant, error) {
+	if h.directory == nil {
+		return h.tenant, nil
+	}
+	names := tenant.Names{Path: r.PathValue("tenant")}
+	if host, _, ok := socket.SplitHost(r.Host); ok {
+		names.Host = host
+	}
+	return h.directory.Resolve(names)
+}
+
+// waitTenants waits until the channels of all tenants have come to rest.
+func (h *Host) waitTenants(ctx context.Context) error {
+	if h.directory == nil {
+		return h.tenant.Wait(ctx)
+	}
+	return h.directory.Wait(ctx)
+}
+
+// endTenants ends what the registry's tenants have under way.
+func (h *Host) endTenants() {
+	if h.directory != nil {
+		h.directory.Close()
+	}
+}
