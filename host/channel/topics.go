@@ -35,3 +35,16 @@ func (e *Env) Topics() []TopicInfo {
 	})
 	return list
 }
+
+// TopicCount is how many topics are joined.
+func (e *Env) TopicCount() int {
+	topics := make(map[string]struct{})
+	e.roster.mu.Lock()
+	defer e.roster.mu.Unlock()
+	for _, u := range e.roster.uses {
+		for c := range u.joined {
+			topics[c.topic] = struct{}{}
+		}
+	}
+	return len(topics)
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/registry"
@@ -25,8 +24,6 @@ const (
 	// Canary lets a part of the topics have the new version, those that are joined
 	// too; the active version stays.
 	Canary Strategy = "canary"
-
-	strategyBack = "rollback" // in the history
 )
 
 // Deploy says which version of a plugin is to be served.
@@ -81,7 +78,7 @@ func (t *Tenant) Deploy(ctx context.Context, plugin string, d Deploy) (Deploymen
 		return Deployment{}, err
 	}
 	record := t.Record()
-	seq, err := pick(pluginOf(&record, plugin), d.Version)
+	seq, err := pick(record.Plugin(plugin), d.Version)
 	if err != nil {
 		return Deployment{}, err
 	}
@@ -112,7 +109,7 @@ func pick(p *registry.Plugin, seq int) (int, error) {
 	if seq == 0 {
 		return p.Versions[len(p.Versions)-1].Seq, nil
 	}
-	if versionOf(p, seq) == nil {
+	if _, ok := p.Version(seq); !ok {
 		return 0, fmt.Errorf("%w: %s@%d is not stored", ErrUnknown, p.Name, seq)
 	}
 	return seq, nil
@@ -132,8 +129,8 @@ func (t *Tenant) Rollback(ctx context.Context, plugin string, req Request) (Depl
 		if r.Canary != 0 {
 			return r.Active, nil
 		}
-		if seq := previous(r); seq != 0 {
-			return seq, nil
+		if v, ok := r.Previous(); ok {
+			return v.Seq, nil
 		}
 		return 0, fmt.Errorf("%w: %s has no version that was served before the active one and is still stored", ErrInvalid, plugin)
 	}})
@@ -174,7 +171,7 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 		entry.Action = "rollback"
 	}
 	record, err := t.alter(ctx, req, registry.Change{Entry: entry}, func(r *registry.Tenant) error {
-		stored := pluginOf(r, p.name)
+		stored := r.Plugin(p.name)
 		if stored == nil {
 			return fmt.Errorf("%w: the plugin %q is gone", ErrUnknown, p.name)
 		}
@@ -185,7 +182,7 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 		return d, nil, err
 	}
 	before := p.serving.Load()
-	p.serve(pluginOf(&record, p.name))
+	p.serve(record.Plugin(p.name))
 	moves, err := t.begin(p.succeed(t.env, before, s))
 	t.log.Info("deployed", "plugin", d.Version, "digest", d.Digest, "previous", d.Previous, "strategy", string(s.strategy), "percent", s.percent, "back", s.back)
 	return d, moves, err
@@ -197,37 +194,36 @@ func (s *shift) edit(stored *registry.Plugin, req Request, d *Deployment) error 
 	if err != nil {
 		return err
 	}
-	v := versionOf(stored, seq)
-	if v == nil {
+	v, ok := stored.Version(seq)
+	if !ok {
 		return fmt.Errorf("%w: %s@%d is not stored any more", ErrUnknown, stored.Name, seq)
 	}
 	d.Seq, d.Version, d.Digest = seq, fmt.Sprintf("%s@%d", stored.Name, seq), v.Digest.Short()
 	if stored.Active != 0 {
 		d.Previous = fmt.Sprintf("%s@%d", stored.Name, stored.Active)
 	}
-	strategy := string(s.strategy)
-	if s.back {
-		strategy = strategyBack
-	}
 	switch {
+	case s.back && stored.Canary != 0:
+		return stored.SetCanary(0, 0)
+	case s.back:
+		return stored.SetActive(registry.Deploy{By: req.By, Seq: seq, Strategy: registry.StrategyRollback, Reason: req.reason})
 	case s.strategy != Canary:
-		activate(stored, seq, req.By, strategy, req.reason)
+		return stored.SetActive(registry.Deploy{By: req.By, Seq: seq, Strategy: string(s.strategy), Reason: req.reason})
 	case stored.Active == 0:
 		return fmt.Errorf("%w: there is no active version beside which there could be a canary", ErrInvalid)
 	case stored.Active == seq:
 		return fmt.Errorf("%w: %s is the active version already", ErrInvalid, d.Version)
-	default:
-		stored.Canary, stored.Percent = seq, s.percent
-		stored.Deploys = append(stored.Deploys, registry.Deploy{At: time.Now(), By: req.By, Seq: seq, Previous: stored.Active, Strategy: strategy})
+	case stored.Canary == seq && stored.Percent > s.percent:
+		return fmt.Errorf("%w: the canary has %d percent of the topics already and only grows: roll it back first", ErrInvalid, stored.Percent)
 	}
-	return nil
+	return stored.SetCanary(seq, s.percent)
 }
 
 // ready loads the version that is to be served, and looks whether it can do what is
 // needed of it.
 func (t *Tenant) ready(ctx context.Context, p *plugin, s shift) error {
 	record := t.Record()
-	stored := pluginOf(&record, p.name)
+	stored := record.Plugin(p.name)
 	if stored == nil {
 		return fmt.Errorf("%w: the plugin %q is gone", ErrUnknown, p.name)
 	}

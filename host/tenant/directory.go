@@ -89,11 +89,10 @@ func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 	if err != nil && !errors.Is(err, registry.ErrExists) {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
-	records, err := cfg.Store.Tenants(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("tenant: %w", err)
-	}
-	for _, record := range records {
+	for record, err := range cfg.Store.Tenants(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("tenant: %w", err)
+		}
 		t, err := d.open(record)
 		if err != nil {
 			return nil, err

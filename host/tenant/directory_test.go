@@ -105,7 +105,7 @@ const joinA = `["1","1","a:1","phx_join",{}]`
 // What is uploaded, deployed and routed is served, here and by whoever opens the same
 // store later, without a compilation.
 func TestUploadDeployJoin(t *testing.T) {
-	store, cache := newMemory(), t.TempDir()
+	store, cache := registry.NewMemory(registry.Config{}), t.TempDir()
 	w := newTown(t, store, cache)
 	acme := w.tenant(t, "acme")
 	v, err := acme.Upload(t.Context(), tenant.Upload{Plugin: "echo", Module: module(t, "served/echo", 0), Request: tenant.Request{By: "ann"}})
@@ -135,7 +135,7 @@ func TestUploadDeployJoin(t *testing.T) {
 }
 
 func TestUploadRefuses(t *testing.T) {
-	w := newTown(t, newMemory(), t.TempDir())
+	w := newTown(t, registry.NewMemory(registry.Config{}), t.TempDir())
 	acme := w.tenant(t, "acme")
 	var bad *wasm.ModuleError
 	_, err := acme.Upload(t.Context(), tenant.Upload{Plugin: "echo", Module: module(t, "refused/join_missing", 0)})
@@ -155,7 +155,7 @@ func TestUploadRefuses(t *testing.T) {
 }
 
 func TestResolve(t *testing.T) {
-	w := newTown(t, newMemory(), "")
+	w := newTown(t, registry.NewMemory(registry.Config{}), "")
 	for name, host := range map[string]string{"acme": "acme.example.com", "other": "other.example.com"} {
 		if _, err := w.Create(t.Context(), name, tenant.Settings{Hosts: []string{host}}, tenant.Request{}); err != nil {
 			t.Fatal(err)

@@ -112,7 +112,7 @@ func (t *Tenant) pluginLimits() wasm.Limits {
 
 // checkRoom tells whether one more version may be stored.
 func (t *Tenant) checkRoom(r *registry.Tenant, plugin string, size int64) error {
-	if p := pluginOf(r, plugin); p == nil && int64(len(r.Plugins)) >= limitOf(r, limitPlugins) {
+	if p := r.Plugin(plugin); p == nil && int64(len(r.Plugins)) >= limitOf(r, limitPlugins) {
 		return fmt.Errorf("%w: too_many_plugins: there are %d", ErrQuota, len(r.Plugins))
 	}
 	bytes, seen := size, make(map[registry.Digest]bool)

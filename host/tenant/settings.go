@@ -67,7 +67,7 @@ func (d *Directory) set(r *registry.Tenant, s Settings) error {
 	if err := CheckLimits(s.Limits); err != nil {
 		return err
 	}
-	if s.Connect != "" && pluginOf(r, s.Connect) == nil {
+	if s.Connect != "" && r.Plugin(s.Connect) == nil {
 		return fmt.Errorf("%w: connect names the plugin %q, which the tenant does not have", ErrInvalid, s.Connect)
 	}
 	hosts := make([]string, 0, len(s.Hosts))
@@ -126,7 +126,7 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 	}
 	return t.change(ctx, req, "routes", fmt.Sprintf("%d routes", len(routes)), func(r *registry.Tenant) error {
 		for _, route := range routes {
-			if pluginOf(r, route.Plugin) == nil {
+			if r.Plugin(route.Plugin) == nil {
 				return fmt.Errorf("%w: the route %q names the plugin %q, which the tenant does not have", ErrInvalid, route.Pattern, route.Plugin)
 			}
 		}
@@ -139,7 +139,7 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 // loaded read it from the next callback on.
 func (t *Tenant) Configure(ctx context.Context, plugin string, settings map[string]string, req Request) (registry.Tenant, error) {
 	return t.change(ctx, req, "configure", plugin, func(r *registry.Tenant) error {
-		p := pluginOf(r, plugin)
+		p := r.Plugin(plugin)
 		if p == nil {
 			return fmt.Errorf("%w: the tenant %s has no plugin %q", ErrUnknown, t.name, plugin)
 		}
@@ -151,12 +151,15 @@ func (t *Tenant) Configure(ctx context.Context, plugin string, settings map[stri
 // Pin keeps a stored version when others are left out for their age, or no longer.
 func (t *Tenant) Pin(ctx context.Context, plugin string, seq int, pinned bool, req Request) (registry.Tenant, error) {
 	return t.change(ctx, req, "pin", fmt.Sprintf("%s@%d %t", plugin, seq, pinned), func(r *registry.Tenant) error {
-		p := pluginOf(r, plugin)
-		if p == nil || versionOf(p, seq) == nil {
-			return fmt.Errorf("%w: %s@%d is not stored", ErrUnknown, plugin, seq)
+		if p := r.Plugin(plugin); p != nil {
+			for i := range p.Versions {
+				if p.Versions[i].Seq == seq {
+					p.Versions[i].Pinned = pinned
+					return nil
+				}
+			}
 		}
-		versionOf(p, seq).Pinned = pinned
-		return nil
+		return fmt.Errorf("%w: %s@%d is not stored", ErrUnknown, plugin, seq)
 	})
 }
 

@@ -52,7 +52,7 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	}
 	digest := registry.DigestOf(u.Module)
 	record := t.Record()
-	if v := known(pluginOf(&record, u.Plugin), digest); v != nil {
+	if v := known(record.Plugin(u.Plugin), digest); v != nil {
 		return t.info(u.Plugin, *v, true), nil
 	}
 	// What is refused when it is stored should not have been compiled.
@@ -71,7 +71,7 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	}
 	defer t.estate.leave()
 	_, err = t.alter(ctx, u.Request, registry.Change{Modules: [][]byte{u.Module}, Entry: entry}, func(r *registry.Tenant) error {
-		p := pluginOf(r, u.Plugin)
+		p := r.Plugin(u.Plugin)
 		if old := known(p, digest); old != nil {
 			v, again = *old, true
 			return nil
@@ -79,7 +79,8 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 		if err := t.checkRoom(r, u.Plugin, int64(len(u.Module))); err != nil {
 			return err
 		}
-		v, again = addVersion(r, u.Plugin, registry.Version{Digest: digest, Size: int64(len(u.Module)), Uploaded: time.Now(), By: u.By}), false
+		v, again = r.AddVersion(u.Plugin, registry.Version{Digest: digest, Size: int64(len(u.Module)), Uploaded: time.Now(), By: u.By}), false
+		r.Plugin(u.Plugin).Retain(int(limitOf(r, limitVersions)))
 		return nil
 	})
 	if err != nil {
@@ -100,7 +101,7 @@ type trial struct {
 func (t *Tenant) try(ctx context.Context, u Upload, record *registry.Tenant) (trial, error) {
 	p := plugin{tenant: t, name: u.Plugin}
 	seq := 1
-	if known := pluginOf(record, u.Plugin); known != nil {
+	if known := record.Plugin(u.Plugin); known != nil {
 		p.settings, seq = known.Settings, known.Last+1
 	}
 	began := time.Now()
@@ -152,4 +153,17 @@ func isName(s, others string) bool {
 		return false
 	}
 	return s != "" && len(s) <= 64
+}
+
+// known returns the newest version that is this module, or nil.
+func known(p *registry.Plugin, d registry.Digest) *registry.Version {
+	if p == nil {
+		return nil
+	}
+	for i := len(p.Versions) - 1; i >= 0; i-- {
+		if p.Versions[i].Digest == d {
+			return &p.Versions[i]
+		}
+	}
+	return nil
 }

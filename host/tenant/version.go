@@ -35,7 +35,9 @@ type version struct {
 
 	waiting atomic.Int32
 	mu      sync.Mutex
-	loading *load // nil: none is under way
+	loading *load                           // nil: none is under way
+	past    wasm.Usage                      // of code that was dropped
+	crashed map[channel.Callbacks]time.Time // when the dropped code did last
 }
 
 // load is one that is under way.
@@ -123,10 +125,50 @@ func (v *version) compiled(ctx context.Context, dir *Directory) (*wasm.Plugin, e
 // drop forgets the compiled code. Who comes later loads it again; who is at work with
 // it is waited for.
 func (v *version) drop(ctx context.Context) error {
-	if p := v.code.Swap(nil); p != nil {
-		return p.Close(ctx)
+	p := v.code.Swap(nil)
+	if p == nil {
+		return nil
 	}
-	return nil
+	err := p.Close(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	u := p.Usage()
+	v.past.Calls, v.past.Crashes, v.past.Fuel = v.past.Calls+u.Calls, v.past.Crashes+u.Crashes, v.past.Fuel+u.Fuel
+	for cb := channel.CallbackJoin; cb != 0 && u.Crashes > 0; cb <<= 1 {
+		if at := p.LastCrash(cb); !at.IsZero() {
+			if v.crashed == nil {
+				v.crashed = make(map[channel.Callbacks]time.Time)
+			}
+			v.crashed[cb] = at
+		}
+	}
+	return err
+}
+
+// usage is what the version has used since the node started.
+func (v *version) usage() VersionUsage {
+	u := VersionUsage{Name: v.name, Digest: v.stored.Digest.Short()}
+	v.mu.Lock()
+	u.Calls, u.Crashes, u.Fuel = v.past.Calls, v.past.Crashes, v.past.Fuel
+	v.mu.Unlock()
+	if p := v.code.Load(); p != nil {
+		now := p.Usage()
+		u.Loaded, u.Quarantined, u.Memory = true, p.Quarantined(), now.Memory
+		u.Calls, u.Crashes, u.Fuel = u.Calls+now.Calls, u.Crashes+now.Crashes, u.Fuel+now.Fuel
+	}
+	return u
+}
+
+// lastCrash is when one of the callbacks failed last; zero: never.
+func (v *version) lastCrash(cb channel.Callbacks) time.Time {
+	if p := v.code.Load(); p != nil {
+		if at := p.LastCrash(cb); !at.IsZero() {
+			return at
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.crashed[cb]
 }
 
 // callback is one of a compiled version.

@@ -131,6 +131,7 @@ func (p *Plugin) failed(ev *channel.Event, phase abi.Phase, err error) bool {
 		return false
 	}
 	p.engine.counts.Crashes.Add(1)
+	p.crashes[phase].add(p.engine.clock())
 	p.log.crash(phase, ev, err)
 	return countsAgainst(err)
 }
@@ -182,6 +183,7 @@ func (p *Plugin) whenThereIsMemory(ctx context.Context) (*instance, error) {
 func (p *Plugin) quarantined(q quarantine) {
 	p.engine.counts.Quarantines.Add(1)
 	p.log.log.Error("the plugin is quarantined: too many clients crash it", "crashes", q.crashes, "retry_after", q.backoff)
+	p.tripped(p.worst())
 }
 
 // callCount is how many calls there have been.
@@ -229,13 +231,14 @@ func (p *Plugin) another(ctx context.Context) (*instance, error) {
 	}
 	p.engine.counts.FailedStarts.Add(1)
 	p.log.crash(abi.PhaseSetup, nil, err)
-	p.engine.log.Error("an instance could not be started", "plugin", p.name, "err", err)
+	p.engine.log.Error("an instance could not be started", "plugin", p.name, "digest", p.digest, "tenant", p.tenant.Name(), "err", err)
 	if ctx.Err() == nil && countsAgainst(err) {
 		became = crashed
 		if !trial {
 			if wait := c.startFailed(); wait > 0 {
 				p.engine.counts.Quarantines.Add(1)
 				refusal.RetryAfter = wait
+				p.tripped(0)
 			}
 		}
 	}

@@ -2,6 +2,8 @@ package wasm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,6 +53,9 @@ type Config struct {
 	// Share tells what the guests of a tenant may use together. It is asked at each
 	// Compile. Default: all tenants have the same weight and no limit.
 	Share func(tenant string) Share
+	// Tripped is told when a version is quarantined, on the goroutine of the call that
+	// brought it about: it must not block. Default: nobody is.
+	Tripped func(Tripped)
 
 	// clock is what back-off times pass on. Default time.Now.
 	clock func() time.Time
@@ -70,6 +75,7 @@ type Engine struct {
 	tenantMemory int64
 	sched        *sched.Scheduler
 	share        func(tenant string) Share
+	tripped      func(Tripped)
 
 	compiler *Compiler // nil: compile in this process
 	limits   CompileLimits
@@ -96,7 +102,7 @@ func NewEngine(cfg Config) (*Engine, error) {
 	compiling := cfg.Compiling.withDefaults(runtime.GOMAXPROCS(0))
 	e := &Engine{
 		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, born: time.Now(), plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
-		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share,
+		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share, tripped: cfg.Tripped,
 		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}), compiled: make(chan struct{}),
 	}
 	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
@@ -146,6 +152,8 @@ type Module struct {
 	// is then missing at the next one, not only in production: for development.
 	Rotate bool
 	Limits Limits
+
+	digest string // of Binary as it was given, the first 8 digits
 }
 
 // version is what logs and the guest itself call this version.
@@ -210,6 +218,8 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	if m.Rotate {
 		limits.Instances = max(limits.Instances, 2)
 	}
+	digest := sha256.Sum256(m.Binary)
+	m.digest = hex.EncodeToString(digest[:4])
 	if err := prepare(&m, limits); err != nil {
 		return nil, err
 	}

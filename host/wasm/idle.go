@@ -59,7 +59,7 @@ func (p *Plugin) round(ctx context.Context) {
 		err := inst.idle(ctx)
 		p.put(inst)
 		if err != nil && ctx.Err() == nil {
-			p.engine.log.Error("an instance failed in its housekeeping and was destroyed", "plugin", p.name, "err", err)
+			p.engine.log.Error("an instance failed in its housekeeping and was destroyed", "plugin", p.name, "digest", p.digest, "tenant", p.tenant.Name(), "err", err)
 		}
 	}
 }

@@ -41,6 +41,7 @@ type instance struct {
 	stack   [2]uint64 // which function is called and its parameter; then its result
 	tank    tank
 	calls   uint32 // that were made of it
+	used    int64  // fuel that the plugin does not know of yet
 	guest   *sched.Guest
 	context callContext // of the call that is running
 }
@@ -349,5 +350,6 @@ func (i *instance) usable() bool { return i.healthy && !i.module.IsClosed() }
 
 func (i *instance) destroy() {
 	i.healthy = false
+	i.plugin.absorb(i)
 	_ = i.module.Close(context.Background()) // closing a module releases memory; it cannot fail
 }

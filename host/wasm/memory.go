@@ -91,11 +91,17 @@ func (m *guestMemory) take(n int64) (short *account) {
 	for short = a.take(n); short != nil && m.plugin.engine.shed(a); short = a.take(n) {
 	}
 	if short == nil {
-		m.taken += n
+		m.hold(n)
 	} else {
 		m.plugin.engine.counts.MemoryRefused.Add(1)
 	}
 	return short
+}
+
+// hold notes that n bytes more were taken from the account.
+func (m *guestMemory) hold(n int64) {
+	m.taken += n
+	m.plugin.held.Add(n)
 }
 
 func (m *guestMemory) refused(phase abi.Phase, short *account) *LimitError {
@@ -125,7 +131,7 @@ func (m *guestMemory) Reallocate(size uint64) []byte {
 func (m *guestMemory) enlarge(size uint64) bool {
 	room := int64(max(size, min(m.most, uint64(cap(m.bytes))/4*5)) / wasmPage * wasmPage)
 	if extra := max(0, room-m.taken); m.plugin.account.take(extra) == nil {
-		m.taken += extra
+		m.hold(extra)
 	} else {
 		room = int64(size)
 		if m.short = m.take(max(0, room-m.taken)); m.short != nil {
@@ -141,6 +147,7 @@ func (m *guestMemory) enlarge(size uint64) bool {
 // Free implements [experimental.LinearMemory]. It may be called more than once.
 func (m *guestMemory) Free() {
 	m.plugin.account.give(m.taken)
+	m.plugin.held.Add(-m.taken)
 	m.taken, m.bytes = 0, nil
 }
 

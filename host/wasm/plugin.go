@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chhost/chhost/abi"
@@ -23,6 +24,9 @@ type Plugin struct {
 	code     *code
 	tenant   *sched.Tenant
 	name     string
+	seq      int
+	base     string // name without seq
+	digest   string // of the module that was given, the first 8 digits
 	settings map[string]string
 	limits   Limits
 	rotate   bool
@@ -36,11 +40,14 @@ type Plugin struct {
 	slots   *slots // one for each instance that may be in use
 	pieces  pieces // of their fuel
 	circuit circuit
+	held    atomic.Int64 // bytes of linear memory
+	crashes [abi.PhaseIdle + 1]crashCount
 
 	mu     sync.Mutex
 	idle   []*instance // the one that served last at the end
 	busy   int         // instances that serve a call or are being started
 	calls  uint64      // that took an instance, ever
+	fuel   int64       // that instances have used, as far as they have been given back
 	closed bool
 
 	drained chan struct{} // closed as soon as the plugin is closed and none is busy
@@ -70,12 +77,15 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		code:     c,
 		tenant:   e.tenant(tenant),
 		name:     name,
+		seq:      max(m.Seq, 1),
+		base:     m.Name,
+		digest:   m.digest,
 		settings: settings,
 		limits:   limits,
 		rotate:   m.Rotate,
 		rules:    phaseRules(),
 		doors:    doorsOf(c.module),
-		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant)), limits, e.now),
+		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("digest", m.digest), slog.String("tenant", tenant)), limits, e.now),
 		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),
 		circuit:  circuit{now: e.clock},
@@ -266,6 +276,7 @@ func (p *Plugin) put(inst *instance) {
 func (p *Plugin) release(inst *instance) {
 	p.mu.Lock()
 	if inst != nil {
+		p.fuel, inst.used = p.fuel+inst.used, 0
 		p.idle = append(p.idle, inst)
 	}
 	p.busy--
@@ -345,3 +356,7 @@ func (d *declaration) equal(o *declaration) bool {
 	return d.callbacks == o.callbacks && d.acceptBinary == o.acceptBinary &&
 		maps.Equal(d.intercepts, o.intercepts) && (d.intercepts == nil) == (o.intercepts == nil)
 }
+
+// Digest is the first 8 hexadecimal digits of the SHA-256 of the module that the plugin
+// was compiled of.
+func (p *Plugin) Digest() string { return p.digest }

@@ -45,7 +45,7 @@ func (p *Plugin) admit(ctx context.Context, phase abi.Phase, hurry bool) error {
 	}
 	if first {
 		p.engine.log.Warn("a tenant has used more fuel than it may: its callbacks are refused or wait", "limit", string(phx.ReasonTenantCPUExhausted),
-			"tenant", p.tenant.Name(), "plugin", p.name, "retry_after", wait)
+			"tenant", p.tenant.Name(), "plugin", p.name, "digest", p.digest, "retry_after", wait)
 	}
 	if hurry {
 		return &channel.Refusal{Reason: phx.ReasonTenantCPUExhausted, RetryAfter: wait}
@@ -89,13 +89,6 @@ func (i *instance) execute() error {
 }
 
 func (i *instance) end() { i.guest.End(i.bill()) }
-
-// bill is what the guest has used since the last time.
-func (i *instance) bill() int64 {
-	fuel := i.tank.bill()
-	i.plugin.engine.counts.Fuel.Add(fuel)
-	return fuel
-}
 
 // pass ends a slice: the next one may have to wait. It returns when that begins.
 func (i *instance) pass(now time.Time) time.Time {
