@@ -293,7 +293,7 @@ func New(cfg Config) (*Host, error) {
 	engine, err := wasm.NewEngine(wasm.Config{
 		CacheDir: cfg.CacheDir, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
 		Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
-		GuestSlots: cfg.GuestSlots, Share: h.share,
+		GuestSlots: cfg.GuestSlots, Share: h.share, MemoryOf: h.memoryOf, Tripped: h.tripped,
 	})
 	if err != nil {
 		return nil, err

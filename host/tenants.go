@@ -22,7 +22,7 @@ func (h *Host) Tenants() *tenant.Directory { return h.directory }
 // its record.
 func (h *Host) openDirectory(base tenant.Config) error {
 	d, err := tenant.Open(context.Background(), tenant.DirectoryConfig{
-		Store: h.cfg.Registry, Engine: h.engine, PubSub: h.pubsub, Limits: h.cfg.Limits, Default: base,
+		Store: h.cfg.Registry, Engine: h.engine, PubSub: h.pubsub, Limits: h.cfg.Limits, Origins: Origins, Default: base,
 		Now: h.cfg.Now, AfterFunc: h.cfg.AfterFunc, Logger: h.log,
 	})
 	if err != nil {
@@ -52,6 +52,25 @@ func (h *Host) resolve(r *http.Request) (*tenant.Tenant, error) {
 	return h.directory.Resolve(names)
 }
 
+// checkOrigin is a mount's CheckOrigin, where the tenant says nothing else. Who names no
+// tenant is refused later, with the reason.
+func (h *Host) checkOrigin(ofMount func(*http.Request) bool) func(*http.Request) bool {
+	if h.directory == nil {
+		return ofMount
+	}
+	return func(r *http.Request) bool {
+		if t, err := h.resolve(r); err == nil {
+			if allowed, decided := t.CheckOrigin(r); decided {
+				return allowed
+			}
+		}
+		if ofMount != nil {
+			return ofMount(r)
+		}
+		return socket.SameOrigin(r)
+	}
+}
+
 // waitTenants waits until the channels of all tenants have come to rest.
 func (h *Host) waitTenants(ctx context.Context) error {
 	if h.directory == nil {
@@ -64,5 +83,20 @@ func (h *Host) waitTenants(ctx context.Context) error {
 func (h *Host) endTenants() {
 	if h.directory != nil {
 		h.directory.Close()
+	}
+}
+
+// memoryOf is how much memory the plugins of a tenant may hold, if that is set.
+func (h *Host) memoryOf(name string) int64 {
+	if h.directory != nil {
+		return h.directory.MemoryOf(name)
+	}
+	return 0
+}
+
+// tripped is told of versions that are quarantined.
+func (h *Host) tripped(what wasm.Tripped) {
+	if h.directory != nil {
+		h.directory.Tripped(what)
 	}
 }

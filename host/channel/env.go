@@ -25,6 +25,10 @@ type Config struct {
 	// unless stop is called before; stop reports whether it prevents the call.
 	// Timers of handlers are made of it. Default time.AfterFunc.
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
+	// MaxTopics is how many topics may be joined at a time; a join of one more is
+	// answered "too_many_topics". It is asked at each join of a topic that is not joined
+	// yet, with a lock held, and must not block. Default: as many as there are.
+	MaxTopics func() int
 	// Logger receives crashes and what a client cannot be told. Default none.
 	Logger *slog.Logger
 }
@@ -53,7 +57,7 @@ type Env struct {
 
 // NewEnv returns an Env. It starts nothing.
 func NewEnv(cfg Config) *Env {
-	e := &Env{pubsub: cfg.PubSub, namespace: cfg.Namespace, now: cfg.Now, after: cfg.AfterFunc, log: cfg.Logger}
+	e := &Env{roster: roster{most: cfg.MaxTopics}, pubsub: cfg.PubSub, namespace: cfg.Namespace, now: cfg.Now, after: cfg.AfterFunc, log: cfg.Logger}
 	if e.now == nil {
 		e.now = time.Now
 	}

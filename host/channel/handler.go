@@ -103,6 +103,9 @@ func (c Callbacks) String() string {
 type Traits struct {
 	// Name is what logs call the handler, such as "foods@7".
 	Name string
+	// Digest is what logs call its code, if it has a name for that: the first digits of
+	// a module's digest.
+	Digest string
 	// Callbacks are those that are worth calling. Without HandleIn a client's
 	// event is answered "unhandled event"; without HandleOut a broadcast is
 	// encoded once for all subscribers.
@@ -120,6 +123,15 @@ type Traits struct {
 	// once it has returned, nor does what it returns, [Event.Room] left aside. Events
 	// and their rooms are then used again.
 	ForgetsEvents bool
+}
+
+// named adds what logs call the handler to the attributes of a line.
+func (t *Traits) named(attrs ...any) []any {
+	attrs = append(attrs, "plugin", t.Name)
+	if t.Digest != "" {
+		attrs = append(attrs, "digest", t.Digest)
+	}
+	return attrs
 }
 
 func (t *Traits) has(c Callbacks) bool { return t.Callbacks&c != 0 }

@@ -107,11 +107,11 @@ func (c *Channel) inform(cb Callbacks, ev *Event, from *Channel) (res Result, ok
 	case !spared:
 		return res, !c.failed(cb, res, err, from), 0
 	case refusal.Reason == phx.ReasonPayloadTooLarge:
-		c.env.log.Warn("a message was too large for the handler and was dropped", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name)
+		c.env.log.Warn("a message was too large for the handler and was dropped", m.traits().named("topic", c.topic, "event", ev.Event, "callback", cb.String())...)
 		return Result{}, false, 0
 	case ev.Info != InfoTimer:
 		c.env.missed.Add(1)
-		c.env.log.Warn("a message was dropped: the handler is not being served", "topic", c.topic, "event", ev.Event, "callback", cb.String(), "plugin", m.traits().Name, "reason", string(refusal.Reason))
+		c.env.log.Warn("a message was dropped: the handler is not being served", m.traits().named("topic", c.topic, "event", ev.Event, "callback", cb.String(), "reason", string(refusal.Reason))...)
 	}
 	return Result{}, false, refusal.RetryAfter
 }

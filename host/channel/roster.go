@@ -6,6 +6,9 @@ import "sync"
 type roster struct {
 	mu   sync.Mutex
 	uses map[Handler]*use
+	// topics counts channels and joins under way, if there is a bound.
+	topics map[string]int
+	most   func() int
 }
 
 // use is what the channels of an Env have to do with one handler. The roster's
@@ -127,6 +130,7 @@ func (e *Env) enroll(c *Channel, u *use) (replaced bool) {
 		u.joined = make(map[*Channel]struct{})
 	}
 	u.joined[c] = struct{}{}
+	e.roster.count(c.topic, 1)
 	return u.latest(c.topic) != u
 }
 
@@ -135,6 +139,7 @@ func (e *Env) strike(c *Channel, u *use) {
 	e.roster.mu.Lock()
 	defer e.roster.mu.Unlock()
 	delete(u.joined, c)
+	e.roster.count(c.topic, -1)
 }
 
 // Joined is how many channels are joined with h.
@@ -145,4 +150,17 @@ func (e *Env) Joined(h Handler) int {
 		return len(u.joined)
 	}
 	return 0
+}
+
+// JoinedVersion is how many channels are joined with a version, see [Edition].
+func (e *Env) JoinedVersion(version any) int {
+	e.roster.mu.Lock()
+	defer e.roster.mu.Unlock()
+	n := 0
+	for h, u := range e.roster.uses {
+		if versionOf(h) == version {
+			n += len(u.joined)
+		}
+	}
+	return n
 }

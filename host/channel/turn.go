@@ -154,6 +154,11 @@ func (c *Channel) join(msg *phx.Message) {
 			c.env.release(u)
 		}
 	}()
+	if !c.env.reserve(c.topic) {
+		c.refuse(msg, &Refusal{Reason: phx.ReasonTooManyTopics})
+		return
+	}
+	defer c.env.unreserve(c.topic)
 	closeOld := func() {}
 	if c.joined() {
 		old := c.detach()
@@ -358,7 +363,7 @@ func (c *Channel) leave(m *membership, kind LeaveKind) {
 		return
 	}
 	if res.Status == StatusError {
-		c.env.log.Info("leave returned an error status", "topic", c.topic, "plugin", m.traits().Name)
+		c.env.log.Info("leave returned an error status", m.traits().named("topic", c.topic)...)
 		return
 	}
 	c.carryOut(m, res.Do, carriage{push: kind == LeaveLeft})
@@ -474,7 +479,7 @@ func LeftAlready(client Client, msg *phx.Message) {
 }
 
 func (c *Channel) logFailure(m *membership, cb Callbacks, err error) {
-	attrs := []any{"topic", c.topic, "plugin", m.traits().Name, "callback", cb.String(), "err", err}
+	attrs := append(m.traits().named("topic", c.topic), "callback", cb.String(), "err", err)
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))

@@ -69,7 +69,7 @@ func (c *Channel) asked(m *membership, next *use) (res Result, ok bool) {
 		err = m.checkKept(res.Do)
 	}
 	if err != nil || res.Status != StatusOK {
-		c.env.log.Warn("a channel stays on the old version", "topic", c.topic, "plugin", m.traits().Name, "next", next.handler.Traits().Name, "err", err)
+		c.env.log.Warn("a channel stays on the old version", append(m.traits().named("topic", c.topic), "next", next.handler.Traits().Name, "err", err)...)
 		return Result{}, false
 	}
 	return res, true

@@ -21,16 +21,13 @@ func (t *Tenant) Take() (vacate func(), err error) {
 	if t.estate == nil {
 		return func() {}, nil
 	}
-	t.estate.mu.RLock()
-	suspended, most := t.estate.record.Suspended, limitOf(&t.estate.record, limitConnections)
-	t.estate.mu.RUnlock()
-	if suspended {
+	if t.Suspended() {
 		return nil, &socket.RefusedError{
 			Status: http.StatusServiceUnavailable, Body: phx.ReasonTenantSuspended.Payload(suspendedRetry), HasBody: true,
 			Err: fmt.Errorf("tenant: %s is suspended", t.name),
 		}
 	}
-	if t.places.Add(1) > most {
+	if most := t.bounds.Load().connections; t.places.Add(1) > int64(most) {
 		t.places.Add(-1)
 		return nil, t.counts.TooMany(http.StatusServiceUnavailable, fmt.Errorf("tenant: %s has %d connections, as many as it may", t.name, most))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -22,6 +24,7 @@ type estate struct {
 	mu      sync.RWMutex
 	record  registry.Tenant // what was stored last; its parts are not changed
 	plugins map[string]*plugin
+	origins func(*http.Request) bool // nil: the record says nothing of them
 }
 
 // Request is what all changes have in common. The zero value is usable.
@@ -135,12 +138,39 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 			p.serve(&record.Plugins[i])
 		}
 	}
+	origins, err := e.dir.origins(record.Origins)
+	if err != nil {
+		return fmt.Errorf("tenant %s: %w", t.name, err)
+	}
 	e.mu.Lock()
-	e.record, e.plugins = record, plugins
+	old := e.record
+	e.record, e.plugins, e.origins = record, plugins, origins
 	e.mu.Unlock()
+	t.bounds.Store(boundsOf(&t.limits, &record))
+	t.renew(&old)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.setRoutes(t.list)
+}
+
+// renew lets versions be loaded again whose settings or limits are others than before.
+func (t *Tenant) renew(old *registry.Tenant) {
+	t.estate.mu.RLock()
+	record, plugins := t.estate.record, t.estate.plugins
+	t.estate.mu.RUnlock()
+	limits := !maps.Equal(old.Limits, record.Limits)
+	for i := range record.Plugins {
+		stored := &record.Plugins[i]
+		before := old.Plugin(stored.Name)
+		if before == nil || !limits && maps.Equal(before.Settings, stored.Settings) {
+			continue
+		}
+		for _, v := range stored.Versions {
+			if live := plugins[stored.Name].version(v.Seq); live != nil {
+				live.renew()
+			}
+		}
+	}
 }
 
 // serve lets joins come to what the record names.

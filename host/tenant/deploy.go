@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/registry"
@@ -141,6 +142,7 @@ type shift struct {
 	strategy Strategy
 	percent  int
 	back     bool
+	at       time.Time
 	// seq picks the version out of the record that is changed.
 	seq func(*registry.Plugin) (int, error)
 }
@@ -165,6 +167,7 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 		return Deployment{}, nil, err
 	}
 	defer t.estate.leave()
+	s.at = t.estate.dir.now()
 	d := Deployment{Plugin: p.name, Strategy: s.strategy, Percent: s.percent, DryRun: req.DryRun}
 	entry := registry.Entry{Action: "deploy", Detail: p.name}
 	if s.back {
@@ -206,9 +209,9 @@ func (s *shift) edit(stored *registry.Plugin, req Request, d *Deployment) error 
 	case s.back && stored.Canary != 0:
 		return stored.SetCanary(0, 0)
 	case s.back:
-		return stored.SetActive(registry.Deploy{By: req.By, Seq: seq, Strategy: registry.StrategyRollback, Reason: req.reason})
+		return stored.SetActive(registry.Deploy{At: s.at, By: req.By, Seq: seq, Strategy: registry.StrategyRollback, Reason: req.reason})
 	case s.strategy != Canary:
-		return stored.SetActive(registry.Deploy{By: req.By, Seq: seq, Strategy: string(s.strategy), Reason: req.reason})
+		return stored.SetActive(registry.Deploy{At: s.at, By: req.By, Seq: seq, Strategy: string(s.strategy), Reason: req.reason})
 	case stored.Active == 0:
 		return fmt.Errorf("%w: there is no active version beside which there could be a canary", ErrInvalid)
 	case stored.Active == seq:

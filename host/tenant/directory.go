@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"slices"
 	"sync"
@@ -27,6 +28,9 @@ type DirectoryConfig struct {
 	PubSub *pubsub.PubSub
 	// Limits are those of tenants whose records say nothing else.
 	Limits Limits
+	// Origins reads a record's origins: it returns what tells whether a browser's page may
+	// connect. Default: they have no meaning.
+	Origins func(entries []string) (func(*http.Request) bool, error)
 	// Default has what the tenant [Default] serves beside what its record says, and
 	// before that: the routes of a host's own configuration. Its other fields have no
 	// meaning.
@@ -47,6 +51,7 @@ type DirectoryConfig struct {
 type Directory struct {
 	cfg   DirectoryConfig
 	log   *slog.Logger
+	now   func() time.Time
 	loads chan struct{}
 	tripped
 
@@ -58,6 +63,7 @@ type Directory struct {
 
 	mu      sync.RWMutex
 	ended   bool
+	loaded  map[*version]struct{} // whose code is compiled
 	tenants map[string]*Tenant
 	hosts   map[string]*Tenant // by name of host
 }
@@ -79,7 +85,13 @@ var (
 // Open reads all tenants from the store, to which it adds [Default] if that is not
 // there. It starts nothing, and compiles nothing.
 func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
-	d := &Directory{cfg: cfg, log: cfg.Logger, tenants: make(map[string]*Tenant), hosts: make(map[string]*Tenant), loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+	d := &Directory{
+		cfg: cfg, log: cfg.Logger, now: cfg.Now, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		tenants: make(map[string]*Tenant), hosts: make(map[string]*Tenant), loaded: make(map[*version]struct{}),
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -108,7 +120,7 @@ func (d *Directory) open(record registry.Tenant) (*Tenant, error) {
 	if record.Name == Default {
 		cfg.Routes, cfg.Connect = d.cfg.Default.Routes, d.cfg.Default.Connect
 	}
-	cfg.Name, cfg.PubSub, cfg.Logger = record.Name, d.cfg.PubSub, d.log
+	cfg.Name, cfg.PubSub, cfg.Logger, cfg.stored = record.Name, d.cfg.PubSub, d.log, true
 	cfg.Now, cfg.AfterFunc = d.cfg.Now, d.cfg.AfterFunc
 	t, err := New(cfg)
 	if err != nil {
@@ -214,4 +226,13 @@ func (d *Directory) Share(name string) wasm.Share {
 		}
 	}
 	return share
+}
+
+// MemoryOf is how many bytes of memory the plugins of a tenant may hold together, for
+// the engine; 0: as many as it says itself.
+func (d *Directory) MemoryOf(name string) int64 {
+	if t, ok := d.Tenant(name); ok {
+		return t.limit(limitMemory)
+	}
+	return 0
 }

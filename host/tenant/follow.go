@@ -44,25 +44,29 @@ func (p *plugin) succeed(env *channel.Env, before *serving, s shift) []move {
 			}
 		}
 		return nil
-	case Drained:
-		for _, e := range old {
-			if e != nil && e != now.active {
-				moves = append(moves, expelled(env, e))
-			}
-		}
 	}
 	p.live = nil
 	for _, e := range old {
+		linked := len(moves)
 		link(e, now.active, channel.Succession{Back: s.back})
+		if s.strategy == Drained && len(moves) > linked {
+			moves[linked] = expelled(env, e, moves[linked])
+		}
 	}
 	return moves
 }
 
-// expelled ends the channels of an edition. Those that come to it just then are moved.
-func expelled(env *channel.Env, e *edition) move {
+// expelled ends the channels of an edition, and then lets those follow that have come
+// to it meanwhile.
+func expelled(env *channel.Env, e *edition, follow move) move {
 	return func(ctx context.Context) (channel.Moved, error) {
 		n, err := env.Expel(ctx, e)
-		return channel.Moved{Failed: n}, err
+		if err != nil {
+			return channel.Moved{Failed: n}, err
+		}
+		moved, err := follow(ctx)
+		moved.Failed += n
+		return moved, err
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -70,6 +71,9 @@ func (d *Directory) set(r *registry.Tenant, s Settings) error {
 	if s.Connect != "" && r.Plugin(s.Connect) == nil {
 		return fmt.Errorf("%w: connect names the plugin %q, which the tenant does not have", ErrInvalid, s.Connect)
 	}
+	if _, err := d.origins(s.Origins); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	hosts := make([]string, 0, len(s.Hosts))
 	for _, h := range s.Hosts {
 		name, port, ok := socket.SplitHost(h)
@@ -86,6 +90,29 @@ func (d *Directory) set(r *registry.Tenant, s Settings) error {
 	}
 	r.Hosts, r.Origins, r.Limits, r.Issuers, r.Connect = hosts, s.Origins, s.Limits, s.Issuers, s.Connect
 	return nil
+}
+
+// origins returns what checks a page's origin; nil where none are named.
+func (d *Directory) origins(entries []string) (func(*http.Request) bool, error) {
+	if len(entries) == 0 || d.cfg.Origins == nil {
+		return nil, nil
+	}
+	return d.cfg.Origins(entries)
+}
+
+// CheckOrigin tells whether a browser's page may connect; decided is false if the
+// tenant says nothing of it.
+func (t *Tenant) CheckOrigin(r *http.Request) (allowed, decided bool) {
+	if t.estate == nil {
+		return false, false
+	}
+	t.estate.mu.RLock()
+	check := t.estate.origins
+	t.estate.mu.RUnlock()
+	if check == nil {
+		return false, false
+	}
+	return check(r), true
 }
 
 // owner names the tenant that has a host name.

@@ -107,6 +107,8 @@ type Config struct {
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 	// Logger receives what clients cannot be told. Default none.
 	Logger *slog.Logger
+
+	stored bool // the registry has it
 }
 
 // Tenant is one customer of the host. It is safe for concurrent use.
@@ -121,6 +123,7 @@ type Tenant struct {
 	slow    func(topic, event string) socket.SlowPolicy
 	counts  socket.Counts
 	places  atomic.Int64 // taken, see Take
+	bounds  atomic.Pointer[bounds]
 	routes  atomic.Pointer[router.Table[picker]]
 	estate  *estate // nil: the registry has nothing of it
 
@@ -139,11 +142,15 @@ func New(cfg Config) (*Tenant, error) {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	t.log = t.log.With(slog.String("tenant", t.name))
-	t.env = channel.NewEnv(channel.Config{PubSub: cfg.PubSub, Namespace: t.name, Now: cfg.Now, AfterFunc: cfg.AfterFunc, Logger: t.log})
+	var maxTopics func() int
+	if cfg.stored {
+		maxTopics = func() int { return t.bounds.Load().topics }
+	}
+	t.env = channel.NewEnv(channel.Config{PubSub: cfg.PubSub, Namespace: t.name, Now: cfg.Now, AfterFunc: cfg.AfterFunc, MaxTopics: maxTopics, Logger: t.log})
 	if cfg.Connect != nil {
 		t.connect.Store(&cfg.Connect)
 	}
-	t.limits.Rates = withDefaults(cfg.Limits.Rates)
+	t.bounds.Store(boundsOf(&t.limits, nil))
 	var fault error
 	t.slow, fault = slowPolicy(cfg.Limits.Slow)
 	if err := errors.Join(fault, checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
@@ -241,15 +248,16 @@ func (t *Tenant) Counts() *socket.Counts { return &t.counts }
 // Socket returns what a socket of this tenant is made of; the transport adds
 // the rest.
 func (t *Tenant) Socket() socket.Config {
+	b := t.bounds.Load()
 	return socket.Config{
 		Env:         t.env,
 		Route:       t.Route,
-		MaxChannels: t.limits.Channels,
-		Outbox:      t.limits.Outbox,
+		MaxChannels: b.channels,
+		Outbox:      b.outbox,
 		Directory:   &t.sockets,
 		Since:       t.sockets.Now(),
 		Slow:        t.slow,
-		Rates:       t.limits.Rates,
+		Rates:       b.rates,
 		Counts:      &t.counts,
 		Logger:      t.log,
 	}

@@ -59,6 +59,7 @@ func (t *Tenant) Versions(plugin string) ([]VersionInfo, error) {
 func (t *Tenant) Usage() Usage {
 	u := Usage{
 		Connections: t.sockets.Len(), Topics: t.env.TopicCount(),
+		Frames: t.counts.FramesIn.Load(), Bytes: t.counts.BytesIn.Load(), SentFrames: t.counts.FramesOut.Load(), SentBytes: t.counts.BytesOut.Load(),
 		Refused: t.counts.TurnedAway.Load(), RateLimited: t.counts.RateLimited.Load(), SlowClosed: t.counts.SlowClosed.Load(), Failed: t.counts.Failed.Load(),
 	}
 	if t.estate == nil {

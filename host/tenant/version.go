@@ -36,6 +36,9 @@ type version struct {
 	waiting atomic.Int32
 	mu      sync.Mutex
 	loading *load                           // nil: none is under way
+	stale   bool                            // what is being loaded is to be loaded again
+	seen    int64                           // calls, when the last look was
+	rests   int                             // looks at which there were no more
 	past    wasm.Usage                      // of code that was dropped
 	crashed map[channel.Callbacks]time.Time // when the dropped code did last
 }
@@ -49,7 +52,7 @@ type load struct {
 func newVersion(p *plugin, stored registry.Version) *version {
 	v := &version{plugin: p, stored: stored, name: fmt.Sprintf("%s@%d", p.name, stored.Seq)}
 	// Until it is loaded nobody knows what it has; each callback looks then.
-	v.traits.Store(&channel.Traits{Name: v.name, Callbacks: ^channel.Callbacks(0) &^ channel.CallbackUpgrade, AcceptBinary: true, ForgetsEvents: true})
+	v.traits.Store(&channel.Traits{Name: v.name, Digest: stored.Digest.Short(), Callbacks: ^channel.Callbacks(0) &^ channel.CallbackUpgrade, AcceptBinary: true, ForgetsEvents: true})
 	return v
 }
 
@@ -98,10 +101,20 @@ func (v *version) load(ctx context.Context, l *load) {
 	if err == nil {
 		v.traits.Store(made.Traits())
 		v.code.Store(made)
+		v.seen, v.rests = 0, 0
 	}
+	stale := v.stale
 	l.err = err
-	v.loading = nil
+	v.loading, v.stale = nil, false
 	v.mu.Unlock()
+	if err == nil {
+		dir.mu.Lock()
+		dir.loaded[v] = struct{}{}
+		dir.mu.Unlock()
+	}
+	if stale {
+		dir.drop(v)
+	}
 	if err != nil && ctx.Err() == nil {
 		dir.log.Error("a version of a plugin could not be loaded", "tenant", v.plugin.tenant.name, "plugin", v.name, "digest", v.stored.Digest.Short(), "err", err)
 	}
@@ -120,6 +133,17 @@ func (v *version) compiled(ctx context.Context, dir *Directory) (*wasm.Plugin, e
 		return nil, fmt.Errorf("tenant: %s: %w", v.name, err)
 	}
 	return dir.cfg.Engine.Compile(ctx, v.plugin.module(v.stored.Seq, module))
+}
+
+// renew lets the next callback load the version again: what it was loaded with has
+// changed.
+func (v *version) renew() {
+	v.mu.Lock()
+	v.stale = v.loading != nil
+	v.mu.Unlock()
+	if v.code.Load() != nil {
+		v.plugin.tenant.estate.dir.drop(v)
+	}
 }
 
 // drop forgets the compiled code. Who comes later loads it again; who is at work with

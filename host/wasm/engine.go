@@ -47,6 +47,9 @@ type Config struct {
 	// from is counted no more as soon as it has grown, and freed later. Defaults: no
 	// bound, and 512 MiB.
 	Memory, TenantMemory int64
+	// MemoryOf tells how much a tenant's plugins may hold, if that is above 0. It is
+	// asked at each Compile. Default: TenantMemory.
+	MemoryOf func(tenant string) int64
 	// GuestSlots is how many guests may run at once beyond their first slice, see
 	// package sched. Default: one less than GOMAXPROCS, at least 1.
 	GuestSlots int
@@ -73,6 +76,7 @@ type Engine struct {
 	memory   account // of the node
 
 	tenantMemory int64
+	memoryOf     func(tenant string) int64
 	sched        *sched.Scheduler
 	share        func(tenant string) Share
 	tripped      func(Tripped)
@@ -105,8 +109,9 @@ func NewEngine(cfg Config) (*Engine, error) {
 		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share, tripped: cfg.Tripped,
 		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}), compiled: make(chan struct{}),
 	}
-	e.memory.whose, e.memory.limit = "the node's", max(0, cfg.Memory)
-	e.tenantMemory = cfg.TenantMemory
+	e.memory.whose = "the node's"
+	e.memory.limit.Store(max(0, cfg.Memory))
+	e.tenantMemory, e.memoryOf = cfg.TenantMemory, cfg.MemoryOf
 	if e.tenantMemory <= 0 {
 		e.tenantMemory = 512 << 20
 	}

@@ -237,7 +237,12 @@ func names() []string {
 // TestFood holds the two against each other, and both against encoding/json.
 func TestFood(t *testing.T) {
 	f := newFoods(t)
-	if g, c := f.golang.Traits(), f.c.Traits(); !reflect.DeepEqual(g, c) {
+	g, c := *f.golang.Traits(), *f.c.Traits()
+	if g.Digest == c.Digest {
+		t.Errorf("two modules have the digest %s", g.Digest)
+	}
+	g.Digest, c.Digest = "", ""
+	if !reflect.DeepEqual(g, c) {
 		t.Errorf("Go has %+v\nC has %+v", g, c)
 	}
 	for i, payload := range nasty() {

@@ -12,8 +12,8 @@ import (
 
 // account counts the memory that guests hold together. It is safe for concurrent use.
 type account struct {
-	whose string // for people
-	limit int64  // in bytes; 0: none
+	whose string       // for people
+	limit atomic.Int64 // in bytes; 0: none
 	held  atomic.Int64
 	of    *account // what this one is a part of, or nil
 }
@@ -21,7 +21,7 @@ type account struct {
 // take takes n bytes, and tells whose account has not so many left if it fails.
 func (a *account) take(n int64) (short *account) {
 	for part := a; part != nil; part = part.of {
-		if held := part.held.Add(n); part.limit > 0 && held > part.limit {
+		if held, limit := part.held.Add(n), part.limit.Load(); limit > 0 && held > limit {
 			for back := a; ; back = back.of {
 				back.held.Add(-n)
 				if back == part {
@@ -39,15 +39,22 @@ func (a *account) give(n int64) {
 	}
 }
 
-// account returns a tenant's.
+// account returns a tenant's, with the limit that it has now.
 func (e *Engine) account(tenant string) *account {
+	limit := e.tenantMemory
+	if e.memoryOf != nil {
+		if n := e.memoryOf(tenant); n > 0 {
+			limit = n
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	a := e.tenants[tenant]
 	if a == nil {
-		a = &account{whose: "the tenant's", limit: e.tenantMemory, of: &e.memory}
+		a = &account{whose: "the tenant's", of: &e.memory}
 		e.tenants[tenant] = a
 	}
+	a.limit.Store(limit)
 	return a
 }
 
@@ -107,7 +114,7 @@ func (m *guestMemory) hold(n int64) {
 func (m *guestMemory) refused(phase abi.Phase, short *account) *LimitError {
 	return &LimitError{
 		Phase: phase, Limit: LimitMemory, shared: true,
-		Detail: fmt.Sprintf("%s plugins hold %d bytes of memory and may have %d", short.whose, short.held.Load(), short.limit),
+		Detail: fmt.Sprintf("%s plugins hold %d bytes of memory and may have %d", short.whose, short.held.Load(), short.limit.Load()),
 	}
 }
 

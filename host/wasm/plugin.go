@@ -102,6 +102,7 @@ func (p *Plugin) trial(ctx context.Context) error {
 	}
 	p.declared = inst.declared
 	p.traits = inst.declared.traits(p.name)
+	p.traits.Digest = p.digest
 	p.traits.RepliesLater = p.code.imports(abi.ImportReplyTo)
 	p.idle = append(p.idle, inst)
 	return nil
