@@ -1,11 +1,16 @@
 package host_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
@@ -73,6 +78,154 @@ func TestTenantsOfARegistry(t *testing.T) {
 	} {
 		if got := joins(tt.url, tt.header, tt.topic); !strings.Contains(got, tt.want) {
 			t.Errorf("%s %v %s: %s, want %s", tt.url, tt.header, tt.topic, got, tt.want)
+		}
+	}
+}
+
+// refusal is what a client of a tenant is told that may not connect.
+func refusal(t *testing.T, server *hosttest.Server, name string) string {
+	t.Helper()
+	conn, err := phxclient.Dial(t.Context(), atTenant(server, name), phxclient.Options{})
+	if err != nil {
+		return err.Error()
+	}
+	conn.Abort()
+	return "connected"
+}
+
+// refuses fails the test unless what a client is told has all of these.
+func refuses(t *testing.T, server *hosttest.Server, name string, want ...string) {
+	t.Helper()
+	told := refusal(t, server, name)
+	for _, part := range want {
+		if !strings.Contains(told, part) {
+			t.Errorf("a client of %s is told %s, want %s", name, told, part)
+		}
+	}
+}
+
+// closeCode waits for the end of a connection.
+func closeCode(t *testing.T, w *wire) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), channeltest.Deadline)
+	defer cancel()
+	for {
+		if _, err := w.Receive(ctx); err != nil {
+			var closed *phxclient.CloseError
+			if !errors.As(err, &closed) {
+				t.Fatal(err)
+			}
+			return closed.Code
+		}
+	}
+}
+
+// The clients of a suspended tenant are closed so that they come back, and are refused
+// with the reason until it is resumed; those of others notice nothing.
+func TestSuspend(t *testing.T) {
+	server := hosttest.Start(t, host.Config{Registry: registry.NewMemory(registry.Config{})})
+	acme, other := settle(t, server, "acme", assembled(t, "served/echo")), settle(t, server, "other", assembled(t, "served/echo"))
+	client := dialTenant(t, server, "acme")
+	client.join("a")
+	bystander := dialTenant(t, server, "other")
+	bystander.join("a")
+	if _, err := acme.Suspend(t.Context(), tenant.Request{By: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if code := closeCode(t, client); code != 1013 {
+		t.Errorf("the client saw the close code %d", code)
+	}
+	refuses(t, server, "acme", "503", "tenant_suspended", "retry_after_ms")
+	bystander.send(`["1","2","a","echo",{}]`)
+	bystander.expect(`[null,null,"a","echo",{}]`)
+	if _, err := acme.Resume(t.Context(), tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	dialTenant(t, server, "acme").join("a")
+	if n := other.Drain(t.Context(), time.Millisecond); n != 1 {
+		t.Errorf("%d sockets were drained", n)
+	}
+	if code := closeCode(t, bystander); code != 1012 {
+		t.Errorf("the drained client saw the close code %d", code)
+	}
+}
+
+// What a tenant may have is bounded for itself, in the words that clients know.
+func TestTenantsLimits(t *testing.T) {
+	server := hosttest.Start(t, host.Config{Registry: registry.NewMemory(registry.Config{})})
+	acme := settle(t, server, "acme", assembled(t, "served/echo"))
+	set := tenant.SettingsOf(acme.Record())
+	set.Limits = map[string]int64{"connections": 2, "topics": 3, "channels": 2}
+	if _, err := acme.Set(t.Context(), set, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	first, second := dialTenant(t, server, "acme"), dialTenant(t, server, "acme")
+	refuses(t, server, "acme", "503", "too_many_connections")
+	first.join("a")
+	first.join("b")
+	first.send(`["1","3","c","phx_join",{}]`)
+	first.expect(`["1","3","c","phx_reply",{"status":"error","response":{"reason":"too many channels joined"}}]`)
+	second.join("a") // one of those that there are
+	second.join("c")
+	first.send(`["1","4","a","phx_leave",{}]`)
+	first.next()
+	first.next()
+	first.send(`["1","5","d","phx_join",{}]`)
+	first.expect(`["1","5","d","phx_reply",{"status":"error","response":{"reason":"too_many_topics"}}]`)
+	second.send(`["1","6","a","phx_leave",{}]`)
+	second.next()
+	second.next()
+	first.join("d")
+	if u := acme.Usage(); u.Connections != 2 || u.Topics != 3 || u.Refused != 1 || u.Frames < 8 || u.SentFrames < 8 || u.Fuel == 0 || u.Memory == 0 || len(u.Versions) != 1 || u.Versions[0].Calls == 0 || u.Versions[0].Channels != 3 {
+		t.Errorf("the usage is %+v", u)
+	}
+	sockets := acme.Sockets()
+	if len(sockets) != 2 || !slices.Equal(sockets[0].Topics, []string{"b", "d"}) {
+		t.Fatalf("the sockets are %+v", sockets)
+	}
+	if !acme.DisconnectSocket(sockets[0].Number) || acme.DisconnectSocket(sockets[0].Number+100) {
+		t.Error("one socket was not closed, or one that there is not")
+	}
+	if code := closeCode(t, first); code != 1001 {
+		t.Errorf("the client saw the close code %d", code)
+	}
+	channeltest.Eventually(t, "its place is free", func() bool { return acme.Usage().Connections == 1 })
+	dialTenant(t, server, "acme")
+}
+
+func dialTenant(t *testing.T, server *hosttest.Server, name string) *wire {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), channeltest.Deadline)
+	defer cancel()
+	conn, err := phxclient.Dial(ctx, atTenant(server, name), phxclient.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Abort)
+	return &wire{conn, t}
+}
+
+// A tenant's origins are its own.
+func TestTenantsOrigins(t *testing.T) {
+	server := hosttest.Start(t, host.Config{Registry: registry.NewMemory(registry.Config{})})
+	acme := settle(t, server, "acme", assembled(t, "served/echo"))
+	settle(t, server, "other", assembled(t, "served/echo"))
+	set := tenant.SettingsOf(acme.Record())
+	set.Origins = []string{"https://app.example.com"}
+	if _, err := acme.Set(t.Context(), set, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	set.Origins = []string{"app.example.com/path"}
+	if _, err := acme.Set(t.Context(), set, tenant.Request{}); !errors.Is(err, tenant.ErrInvalid) {
+		t.Errorf("an origin that is none: %v", err)
+	}
+	for name, want := range map[string]bool{"acme": true, "other": false} {
+		conn, err := phxclient.Dial(t.Context(), atTenant(server, name), phxclient.Options{Header: http.Header{"Origin": {"https://app.example.com"}}})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			conn.Abort()
 		}
 	}
 }

@@ -51,6 +51,9 @@ const (
 	CloseTryAgainLater   = 1013
 )
 
+// tooSlow is why a socket ends for which too much waits.
+const tooSlow = "client reads too slowly"
+
 // LeaveKind says why a socket's channels end. Transports know two reasons: the
 // connection ended, and the host is shutting down.
 type LeaveKind = channel.LeaveKind
@@ -482,7 +485,7 @@ func (s *Socket) send(frame []byte, l label) {
 	case putFull:
 		// Next logs it: here is the publisher's goroutine.
 		s.cfg.Counts.SlowClosed.Add(1)
-		s.Close(End{CloseTryAgainLater, "client reads too slowly"}, LeaveClosed)
+		s.Close(End{CloseTryAgainLater, tooSlow}, LeaveClosed)
 	}
 }
 
@@ -497,7 +500,7 @@ func (s *Socket) Next(dst [][]byte) (frames [][]byte, end *End) {
 	if s.out.slack != nil {
 		s.tellLost()
 	}
-	if end != nil && end.Code == CloseTryAgainLater {
+	if end != nil && end.Reason == tooSlow {
 		s.cfg.Logger.Warn("the client does not read fast enough", "limit", s.cfg.Outbox)
 	}
 	return frames, end

@@ -65,6 +65,7 @@ func (t *Tenant) Usage() Usage {
 	if t.estate == nil {
 		return u
 	}
+	u.Connections = int(t.places.Load()) // with those that are not open yet
 	u.Memory = t.estate.dir.cfg.Engine.TenantMemory(t.name)
 	channels := make(map[string]int)
 	for _, topic := range t.env.Topics() {

@@ -1,6 +1,6 @@
 ;; A guest whose assigns are one byte, the number of upgrades that its channel has
 ;; seen. What a client sends goes to everybody, and the reply is that number as
-;; 100, 101, 102 and so on, up to 199.
+;; 100, 101, 102 and so on, up to 199, and from 100 again.
 (module
   (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
@@ -26,7 +26,7 @@
       (i32.load offset=24 (local.get $ev)) (i32.load offset=28 (local.get $ev))
       (i32.const 0))
     (i32.store8 (i32.const 32) (i32.const 0x31)) ;; 1
-    (i32.store8 (i32.const 33) (i32.add (i32.const 0x30) (i32.div_u (local.get $count) (i32.const 10))))
+    (i32.store8 (i32.const 33) (i32.add (i32.const 0x30) (i32.rem_u (i32.div_u (local.get $count) (i32.const 10)) (i32.const 10))))
     (i32.store8 (i32.const 34) (i32.add (i32.const 0x30) (i32.rem_u (local.get $count) (i32.const 10))))
     (call $reply (i32.const 0) (i32.const 32) (i32.const 3) (i32.const 0))
     (i32.const 0)))

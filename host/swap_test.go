@@ -1,0 +1,171 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/hosttest"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/tenant"
+)
+
+// swapLoad is a load that goes on at its own pace while a tenant deploys.
+type swapLoad struct {
+	sockets, room int
+	perSecond     int // messages, of all sockets together
+	deploys       int
+	every         time.Duration // between deploys
+}
+
+// talker is one socket in a room. It pushes numbers when they are due, and hears those
+// of all.
+type talker struct {
+	*phxclient.Channel
+	id        int
+	sent      int
+	seen      int             // upgrades of its channel, by the last answer
+	latencies []time.Duration // of answers, from when the push was due
+}
+
+func (k *talker) talk(ctx context.Context, start time.Time, pace time.Duration, stop <-chan struct{}) error {
+	for end := false; !end; k.sent++ {
+		due := start.Add(time.Duration(k.sent) * pace)
+		select {
+		case <-stop:
+			end = true
+		case <-time.After(time.Until(due)):
+		}
+		due = earlier(due, time.Now())
+		reply, err := k.Push(ctx, "n", object(message{k.id, k.sent, end}))
+		if err != nil {
+			return fmt.Errorf("push %d: %w", k.sent, err)
+		}
+		k.latencies = append(k.latencies, time.Since(due))
+		text := reply.Payload.Data()
+		if reply.Status != phx.StatusOK || len(text) != 3 || text[0] != '1' {
+			return fmt.Errorf("push %d was answered %s %s", k.sent, reply.Status, text)
+		}
+		// The guest counts from 0 again after 99.
+		more := (10*int(text[1]-'0') + int(text[2]-'0') - k.seen%100 + 100) % 100
+		if more > 50 {
+			return fmt.Errorf("push %d was answered %s by a channel that had seen %d upgrades", k.sent, text, k.seen)
+		}
+		k.seen += more
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// hear reads the broadcasts of a room until all its members have said that they are at
+// the end.
+func (k *talker) hear(ctx context.Context, members int) error {
+	return (&member{Channel: k.Channel, id: k.id}).hear(ctx, members)
+}
+
+// run puts a server under the load, with as many deploys, and returns the 99th
+// percentile of the answers' latency.
+func (l swapLoad) run(t *testing.T, deploys int) time.Duration {
+	server := hosttest.Start(t, host.Config{Registry: registry.NewMemory(registry.Config{})})
+	defer server.Stop(t)
+	ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
+	defer cancel()
+	acme := settle(t, server, "acme", versioned(t, "served/tallies", 1))
+	if _, err := acme.Upload(ctx, tenant.Upload{Plugin: "it", Module: versioned(t, "served/tallies", 2)}); err != nil {
+		t.Fatal(err)
+	}
+	talkers := make([]*talker, l.sockets)
+	for i := range talkers {
+		c, err := phxclient.Connect(ctx, atTenant(server, "acme"), phxclient.ClientOptions{Queue: 1 << 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		joined, _, err := c.Join(ctx, fmt.Sprintf("rooms:%d", i/l.room), phx.Payload{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		talkers[i] = &talker{Channel: joined, id: i}
+	}
+	stop := make(chan struct{})
+	errs := make([]error, 2*l.sockets)
+	pace := time.Duration(l.sockets) * time.Second / time.Duration(l.perSecond)
+	var running sync.WaitGroup
+	for i, k := range talkers {
+		start := time.Now().Add(pace * time.Duration(i) / time.Duration(l.sockets))
+		running.Go(func() { errs[2*i] = k.talk(ctx, start, pace, stop) })
+		running.Go(func() { errs[2*i+1] = k.hear(ctx, l.room) })
+	}
+	for n := range l.deploys {
+		next := time.Now().Add(l.every)
+		if n < deploys {
+			d, err := acme.Deploy(ctx, "it", tenant.Deploy{Version: 2 - n%2})
+			if err != nil || d.Moved != l.sockets || d.Stayed != 0 || d.Moving {
+				t.Errorf("deploy %d: %+v, %v; want all %d channels moved", n+1, d, err, l.sockets)
+			}
+		}
+		time.Sleep(time.Until(next))
+	}
+	close(stop)
+	running.Wait()
+	return l.judge(t, talkers, errs, deploys)
+}
+
+// judge looks for what was lost.
+func (l swapLoad) judge(t *testing.T, talkers []*talker, errs []error, deploys int) time.Duration {
+	var latencies []time.Duration
+	pushes := 0
+	for i, k := range talkers {
+		pushes += k.sent
+		latencies = append(latencies, k.latencies...)
+		if err := errors.Join(errs[2*i], errs[2*i+1], k.Err()); err != nil {
+			t.Errorf("socket %d: %v", i, err)
+		}
+		if k.seen != deploys {
+			t.Errorf("socket %d's channel has seen %d upgrades, want %d", i, k.seen, deploys)
+		}
+		if n := k.Dropped(); n > 0 {
+			t.Errorf("socket %d's client dropped %d messages", i, n)
+		}
+	}
+	slices.Sort(latencies)
+	p99 := latencies[len(latencies)*99/100]
+	t.Logf("%d sockets, %d deploys: %d pushes answered, %d broadcasts delivered, none lost, doubled or reordered; latency p50 %v, p99 %v, longest %v", l.sockets, deploys, pushes, pushes*l.room,
+		latencies[len(latencies)/2].Round(10*time.Microsecond), p99.Round(10*time.Microsecond), latencies[len(latencies)-1].Round(10*time.Microsecond))
+	return p99
+}
+
+// TestDeployUnderLoad: while a tenant deploys again and again, no socket is closed, no
+// message lost, doubled or reordered, and every channel is upgraded each time.
+func TestDeployUnderLoad(t *testing.T) {
+	swapLoad{sockets: 100, room: 5, perSecond: 1000, deploys: 10, every: 50 * time.Millisecond}.run(t, 10)
+}
+
+// TestProofDeployUnderLoad is the full form, with a bound on what it adds to the
+// latency: make proof runs it.
+func TestProofDeployUnderLoad(t *testing.T) {
+	if os.Getenv("CHHOST_PROOF") == "" {
+		return // its small form above runs always
+	}
+	load := swapLoad{sockets: 1000, room: 2, perSecond: 5000, deploys: 100, every: 100 * time.Millisecond}
+	control := load.run(t, 0)
+	swapped := load.run(t, load.deploys)
+	t.Logf("added to the 99th percentile: %v", (swapped - control).Round(10*time.Microsecond))
+	if added := swapped - control; added > 50*time.Millisecond {
+		t.Errorf("deploys add %v to the 99th percentile of the latency, want at most 50 ms", added)
+	}
+}
