@@ -38,7 +38,7 @@ type conn struct {
 	tenant *tenant.Tenant
 }
 
-func connect(t *testing.T, tn *tenant.Tenant) *conn {
+func connect(t testing.TB, tn *tenant.Tenant) *conn {
 	cfg := tn.Socket()
 	cfg.Encoder = &phx.Encoder{Serializer: phx.V2()}
 	cfg.Wake = func() {}
@@ -53,7 +53,7 @@ func connect(t *testing.T, tn *tenant.Tenant) *conn {
 }
 
 // answers sends frames and returns what comes back.
-func (c *conn) answers(t *testing.T, frames ...string) (answers []string) {
+func (c *conn) answers(t testing.TB, frames ...string) (answers []string) {
 	t.Helper()
 	for _, f := range frames {
 		if err := c.HandleFrame(t.Context(), phx.Frame{Data: []byte(f)}); err != nil {

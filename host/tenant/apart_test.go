@@ -1,0 +1,202 @@
+package tenant_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
+)
+
+// A model of a hundred tenants whose topics have the same names: who is joined where.
+// Everything is one guest that broadcasts what it is sent, once for each tenant.
+const (
+	modelTenants = 100
+	modelSockets = 3 // of each
+	modelTopics  = 4
+)
+
+type modelSocket struct {
+	*socket.Socket
+	joined map[int]bool
+	due    []string // frames that the model expects
+}
+
+type modelTenant struct {
+	*tenant.Tenant
+	sockets []*modelSocket
+	version int
+}
+
+// model is the town, and what should be in it.
+type model struct {
+	t       *testing.T
+	town    *town
+	random  *rand.Rand
+	tenants []*modelTenant
+	n       int // operations
+
+	deliveries, strays int
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{t: t, town: newTown(t, registry.NewMemory(registry.Config{}), t.TempDir()), random: rand.New(rand.NewPCG(seed, 7))}
+	for i := range modelTenants {
+		tn := &modelTenant{Tenant: m.town.tenant(t, fmt.Sprintf("t%d", i)), version: 1}
+		for n := 2; n > 0; n-- { // the first two versions
+			upload(t, tn.Tenant, module(t, "served/echo", 3-n))
+		}
+		routed(t, tn.Tenant, registry.Route{Pattern: "*", Plugin: "it"})
+		deploy(t, tn.Tenant, tenant.Deploy{Version: 1})
+		for range modelSockets {
+			tn.sockets = append(tn.sockets, open(tn))
+		}
+		m.tenants = append(m.tenants, tn)
+	}
+	t.Cleanup(func() {
+		for _, tn := range m.tenants {
+			for _, s := range tn.sockets {
+				s.Close(socket.End{}, socket.LeaveClosed)
+			}
+		}
+	})
+	return m
+}
+
+func open(tn *modelTenant) *modelSocket {
+	cfg := tn.Socket()
+	cfg.Encoder = &phx.Encoder{Serializer: phx.V2()}
+	cfg.Wake = func() {}
+	s := &modelSocket{Socket: socket.New(cfg), joined: make(map[int]bool)}
+	s.Open()
+	return s
+}
+
+// send lets a client send a frame.
+func (m *model) send(s *modelSocket, format string, args ...any) {
+	if err := s.HandleFrame(context.Background(), phx.Frame{Data: fmt.Appendf(nil, format, args...)}); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// everybody expects a broadcast of this operation at those who are joined.
+func (m *model) everybody(tn *modelTenant, topic int, payload string) {
+	for _, s := range tn.sockets {
+		if s.joined[topic] {
+			s.due = append(s.due, fmt.Sprintf(`[null,null,"t:%d","e",%s]`, topic, payload))
+		}
+	}
+}
+
+// step does one random operation, and waits for what comes of it.
+func (m *model) step() {
+	m.n++
+	tn := m.tenants[m.random.IntN(len(m.tenants))]
+	s, topic := tn.sockets[m.random.IntN(len(tn.sockets))], m.random.IntN(modelTopics)
+	payload := fmt.Sprintf(`{"of":%q,"n":%d}`, tn.Name(), m.n)
+	switch op := m.random.IntN(1000); {
+	case op < 300:
+		m.send(s, `["1","%d","t:%d","phx_join",{}]`, m.n, topic)
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic))
+		if s.joined[topic] {
+			s.due = append(s.due, fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+		}
+		s.joined[topic] = true
+	case op < 400 && s.joined[topic]:
+		m.send(s, `["1","%d","t:%d","phx_leave",{}]`, m.n, topic)
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic), fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+		delete(s.joined, topic)
+	case op < 800 && s.joined[topic]:
+		m.send(s, `["1","%d","t:%d","e",%s]`, m.n, topic, payload)
+		m.everybody(tn, topic, payload)
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic))
+	case op < 950:
+		p, err := phx.Object([]byte(payload))
+		if err == nil {
+			err = tn.Publish(tenant.Message{Topic: fmt.Sprintf("t:%d", topic), Event: "e", Payload: p})
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.everybody(tn, topic, payload)
+	case op < 980:
+		for i := range tn.sockets {
+			if tn.sockets[i] == s {
+				s.Close(socket.End{}, socket.LeaveClosed)
+				tn.sockets[i] = open(tn)
+			}
+		}
+	case op < 990:
+		tn.Kick(fmt.Sprintf("t:%d", topic))
+		for _, s := range tn.sockets {
+			if s.joined[topic] {
+				s.due = append(s.due, fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+				delete(s.joined, topic)
+			}
+		}
+	default:
+		tn.version = 3 - tn.version
+		deploy(m.t, tn.Tenant, tenant.Deploy{Version: tn.version})
+	}
+	if err := tn.Wait(context.Background()); err != nil {
+		m.t.Fatal(err)
+	}
+	m.look(tn)
+}
+
+// look compares what all sockets were sent with what they should have been: those of
+// the tenant at which something happened, and those of all others.
+func (m *model) look(at *modelTenant) {
+	for _, tn := range m.tenants {
+		for i, s := range tn.sockets {
+			var got []string
+			for {
+				batch, _ := s.Next(nil)
+				if len(batch) == 0 {
+					break
+				}
+				for _, f := range batch {
+					got = append(got, string(f))
+				}
+			}
+			if tn != at {
+				m.strays += len(got)
+			}
+			m.deliveries += len(got)
+			if a, b := strings.Join(got, "\n"), strings.Join(s.due, "\n"); a != b {
+				m.t.Fatalf("operation %d: socket %d of %s was sent\n%s\nwant\n%s", m.n, i, tn.Name(), a, b)
+			}
+			s.due = s.due[:0]
+		}
+	}
+}
+
+// apart runs the model for so many operations.
+func apart(t *testing.T, operations int) {
+	m := newModel(t, 20151126)
+	for range operations {
+		m.step()
+	}
+	t.Logf("%d tenants with the same %d topics, %d operations, %d frames delivered, %d of them to another tenant", modelTenants, modelTopics, operations, m.deliveries, m.strays)
+	if m.strays != 0 || m.deliveries < operations/2 {
+		t.Errorf("%d frames of %d went to another tenant", m.strays, m.deliveries)
+	}
+}
+
+// TestTenantsNeverMeet: what happens at one tenant is seen by its own clients, each
+// frame once and in order, and by nobody else.
+func TestTenantsNeverMeet(t *testing.T) { apart(t, 20_000) }
+
+// TestProofTenantsNeverMeet is the full form: make proof runs it.
+func TestProofTenantsNeverMeet(t *testing.T) {
+	if os.Getenv("CHHOST_PROOF") == "" {
+		return // its small form above runs always
+	}
+	apart(t, 1_000_000)
+}
