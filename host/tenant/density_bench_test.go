@@ -29,7 +29,7 @@ func BenchmarkDensity(b *testing.B) {
 		module  func() []byte
 	}{
 		{"c", 1000, func() []byte { return hosttest.GuestC(b, "testdata/plugins/food-c") }},
-		{"go", 50, func() []byte { return hosttest.Guest(b, "plugins/food") }},
+		{"go", 20, func() []byte { return hosttest.Guest(b, "plugins/food") }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			bin := c.module()

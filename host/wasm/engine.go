@@ -245,7 +245,7 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 
 // start makes a plugin of compiled code.
 func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*Plugin, error) {
-	if err := instantiateImports(ctx, c.runtime); err != nil {
+	if err := instantiateImports(ctx, c); err != nil {
 		return nil, err
 	}
 	p := newPlugin(e, c, m, limits)
@@ -283,24 +283,40 @@ func trialFaults(err error) []string {
 	return faults
 }
 
-// instantiateImports provides what guests may import: the contract's functions,
-// what AssemblyScript needs, and the engine's WASI, of which the contract check
-// has let through only what the contract names.
-func instantiateImports(ctx context.Context, runtime wazero.Runtime) error {
-	if err := instantiateWASI(ctx, runtime); err != nil {
+// instantiateImports provides what the guest imports, and no more: each function that
+// is there costs memory, for each version. It may import the contract's functions, what
+// AssemblyScript needs, and the engine's WASI, of which the contract check has let
+// through only what the contract names.
+func instantiateImports(ctx context.Context, c *code) error {
+	imported := make(map[ImportName]bool)
+	wasi := false
+	for _, def := range c.module.ImportedFunctions() {
+		module, name, _ := def.Import()
+		imported[ImportName{module, name}] = true
+		wasi = wasi || module == abi.WASIModule
+	}
+	if wasi {
+		if err := instantiateWASI(ctx, c.runtime); err != nil {
+			return err
+		}
+	}
+	if err := instantiateRefill(ctx, c.runtime); err != nil {
 		return err
 	}
-	if err := instantiateRefill(ctx, runtime); err != nil {
-		return err
+	only := func(module string, funcs []abi.Func) []abi.Func {
+		return slices.DeleteFunc(slices.Clone(funcs), func(f abi.Func) bool { return !imported[ImportName{module, f.Name}] })
 	}
 	contract := func(f abi.Func) api.GoModuleFunc { return importFunc(f.ID) }
-	if err := instantiateModule(ctx, runtime, abi.Module, abi.Imports(), contract); err != nil {
+	if err := instantiateModule(ctx, c.runtime, abi.Module, only(abi.Module, abi.Imports()), contract); err != nil {
 		return err
 	}
-	return instantiateModule(ctx, runtime, abi.AssemblyScriptModule, abi.AssemblyScript(), assemblyScriptFunc)
+	return instantiateModule(ctx, c.runtime, abi.AssemblyScriptModule, only(abi.AssemblyScriptModule, abi.AssemblyScript()), assemblyScriptFunc)
 }
 
 func instantiateModule(ctx context.Context, runtime wazero.Runtime, name string, funcs []abi.Func, implement func(abi.Func) api.GoModuleFunc) error {
+	if len(funcs) == 0 {
+		return nil
+	}
 	module := runtime.NewHostModuleBuilder(name)
 	for _, f := range funcs {
 		params := make([]api.ValueType, len(f.Params))
