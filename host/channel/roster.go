@@ -142,14 +142,11 @@ func (e *Env) strike(c *Channel, u *use) {
 	e.roster.count(c.topic, -1)
 }
 
-// Joined is how many channels are joined with h.
-func (e *Env) Joined(h Handler) int {
+// Needed tells whether a join, a membership or a move to it needs h.
+func (e *Env) Needed(h Handler) bool {
 	e.roster.mu.Lock()
 	defer e.roster.mu.Unlock()
-	if u := e.roster.uses[h]; u != nil {
-		return len(u.joined)
-	}
-	return 0
+	return e.roster.uses[h] != nil
 }
 
 // JoinedVersion is how many channels are joined with a version, see [Edition].

@@ -39,7 +39,7 @@ func (p *plugin) succeed(env *channel.Env, before *serving, s shift) []move {
 	case NewJoins:
 		p.live = p.live[:0:0]
 		for _, e := range old {
-			if e != nil && e != now.active && env.Joined(e) > 0 {
+			if e != nil && e != now.active && env.Needed(e) {
 				p.live = append(p.live, e)
 			}
 		}

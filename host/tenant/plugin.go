@@ -63,11 +63,9 @@ func (p *plugin) route(topic string) (channel.Handler, bool) {
 	return s.of(p.tenant.name, topic), true
 }
 
-// module is what the engine makes a version of.
-func (p *plugin) module(seq int, binary []byte) wasm.Module {
-	return wasm.Module{
-		Name: p.name, Seq: seq, Tenant: p.tenant.name, Binary: binary, Settings: p.settings, Limits: p.tenant.pluginLimits(),
-	}
+// module is what the engine makes a version of a plugin of.
+func (t *Tenant) module(plugin string, seq int, binary []byte, settings map[string]string) wasm.Module {
+	return wasm.Module{Name: plugin, Seq: seq, Tenant: t.name, Binary: binary, Settings: settings, Limits: t.pluginLimits()}
 }
 
 // adopt makes the plugin's versions those of its record.
@@ -83,6 +81,13 @@ func (p *plugin) adopt(record *registry.Plugin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.versions, p.settings = versions, record.Settings
+}
+
+// config is what the versions read by config_get.
+func (p *plugin) config() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.settings
 }
 
 // version returns a stored version, or nil.

@@ -162,15 +162,30 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 	})
 }
 
-// Configure sets what the versions of a plugin read by config_get. Those that are
-// loaded read it from the next callback on.
+// Configure sets what the versions of a plugin read by config_get. One instance of the
+// active version is started with them as a trial first: if that fails, the error is a
+// [*wasm.ModuleError], and nothing has changed. Versions that are loaded read them from
+// the next callback on.
 func (t *Tenant) Configure(ctx context.Context, plugin string, settings map[string]string, req Request) (registry.Tenant, error) {
+	p, err := t.find(plugin)
+	if err != nil {
+		return registry.Tenant{}, err
+	}
+	if s := p.serving.Load(); s != nil {
+		binary, err := t.estate.dir.cfg.Store.Module(ctx, s.active.stored.Digest)
+		if err != nil {
+			return registry.Tenant{}, err
+		}
+		if _, err := t.tryAs(ctx, t.module(plugin, s.active.stored.Seq, binary, settings)); err != nil {
+			return registry.Tenant{}, err
+		}
+	}
 	return t.change(ctx, req, "configure", plugin, func(r *registry.Tenant) error {
-		p := r.Plugin(plugin)
-		if p == nil {
+		stored := r.Plugin(plugin)
+		if stored == nil {
 			return fmt.Errorf("%w: the tenant %s has no plugin %q", ErrUnknown, t.name, plugin)
 		}
-		p.Settings = settings
+		stored.Settings = settings
 		return nil
 	})
 }

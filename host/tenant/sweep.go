@@ -111,15 +111,19 @@ func has(seqs []int, seq int) bool {
 	return false
 }
 
-// drop forgets the compiled code of a version, on a goroutine of the directory's: it
-// waits for who is at work with it.
+// drop forgets the compiled code of a version: who comes from now on loads it again.
+// Those who are at work with it are waited for by a goroutine of the directory's.
 func (d *Directory) drop(v *version) {
-	d.begin(func(ctx context.Context) {
-		d.mu.Lock()
-		delete(d.loaded, v)
-		d.mu.Unlock()
-		if err := v.drop(ctx); err != nil {
-			d.log.Warn("compiled code could not be freed yet", "tenant", v.plugin.tenant.name, "plugin", v.name, "err", err)
+	d.mu.Lock()
+	delete(d.loaded, v)
+	d.mu.Unlock()
+	p := v.code.Swap(nil)
+	if p == nil {
+		return
+	}
+	d.begin(func(ctx context.Context) { // after the end the engine closes it
+		if err := v.bury(ctx, p); err != nil {
+			d.log.Warn("compiled code could not be freed yet", "tenant", v.plugin.tenant.name, "plugin", v.name, "digest", v.stored.Digest.Short(), "err", err)
 		}
 	})
 }

@@ -18,6 +18,9 @@ type Upload struct {
 	Plugin string
 	// Module is the module in the WebAssembly binary format.
 	Module []byte
+	// Settings replace the plugin's, if they are not nil: what its versions read by
+	// config_get, also in the trial.
+	Settings map[string]string
 }
 
 // VersionInfo is what is known of a version.
@@ -52,7 +55,7 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	}
 	digest := registry.DigestOf(u.Module)
 	record := t.Record()
-	if v := known(record.Plugin(u.Plugin), digest); v != nil {
+	if v := known(record.Plugin(u.Plugin), digest); v != nil && u.Settings == nil {
 		return t.info(u.Plugin, *v, true), nil
 	}
 	// What is refused when it is stored should not have been compiled.
@@ -72,6 +75,9 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	defer t.estate.leave()
 	_, err = t.alter(ctx, u.Request, registry.Change{Modules: [][]byte{u.Module}, Entry: entry}, func(r *registry.Tenant) error {
 		p := r.Plugin(u.Plugin)
+		if p != nil && u.Settings != nil {
+			p.Settings = u.Settings
+		}
 		if old := known(p, digest); old != nil {
 			v, again = *old, true
 			return nil
@@ -80,7 +86,11 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 			return err
 		}
 		v, again = r.AddVersion(u.Plugin, registry.Version{Digest: digest, Size: int64(len(u.Module)), Uploaded: time.Now(), By: u.By}), false
-		r.Plugin(u.Plugin).Retain(int(limitOf(r, limitVersions)))
+		p = r.Plugin(u.Plugin)
+		if u.Settings != nil {
+			p.Settings = u.Settings
+		}
+		p.Retain(int(limitOf(r, limitVersions)))
 		return nil
 	})
 	if err != nil {
@@ -97,15 +107,21 @@ type trial struct {
 	callbacks []string
 }
 
-// try compiles a module and runs one instance of it.
+// try compiles a module and runs one instance of it, as the next version of its plugin.
 func (t *Tenant) try(ctx context.Context, u Upload, record *registry.Tenant) (trial, error) {
-	p := plugin{tenant: t, name: u.Plugin}
-	seq := 1
+	seq, settings := 1, u.Settings
 	if known := record.Plugin(u.Plugin); known != nil {
-		p.settings, seq = known.Settings, known.Last+1
+		seq = known.Last + 1
+		if settings == nil {
+			settings = known.Settings
+		}
 	}
+	return t.tryAs(ctx, t.module(u.Plugin, seq, u.Module, settings))
+}
+
+func (t *Tenant) tryAs(ctx context.Context, module wasm.Module) (trial, error) {
 	began := time.Now()
-	made, err := t.estate.dir.cfg.Engine.Compile(ctx, p.module(seq, u.Module))
+	made, err := t.estate.dir.cfg.Engine.Compile(ctx, module)
 	if err != nil {
 		return trial{}, err
 	}

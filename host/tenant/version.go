@@ -132,7 +132,7 @@ func (v *version) compiled(ctx context.Context, dir *Directory) (*wasm.Plugin, e
 	if err != nil {
 		return nil, fmt.Errorf("tenant: %s: %w", v.name, err)
 	}
-	return dir.cfg.Engine.Compile(ctx, v.plugin.module(v.stored.Seq, module))
+	return dir.cfg.Engine.Compile(ctx, v.plugin.tenant.module(v.plugin.name, v.stored.Seq, module, v.plugin.config()))
 }
 
 // renew lets the next callback load the version again: what it was loaded with has
@@ -146,13 +146,9 @@ func (v *version) renew() {
 	}
 }
 
-// drop forgets the compiled code. Who comes later loads it again; who is at work with
-// it is waited for.
-func (v *version) drop(ctx context.Context) error {
-	p := v.code.Swap(nil)
-	if p == nil {
-		return nil
-	}
+// bury closes code that was dropped, when those who are at work with it have ended, and
+// keeps what it has used.
+func (v *version) bury(ctx context.Context, p *wasm.Plugin) error {
 	err := p.Close(ctx)
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -1,0 +1,16 @@
+package tenant
+
+import "context"
+
+// RestSweeps is for how many looks a version may rest before its code is forgotten.
+const RestSweeps = restSweeps
+
+// Sweep is one look of Run at versions that nobody uses. What it drops is dropped when
+// it returns.
+func (d *Directory) Sweep(ctx context.Context) {
+	d.sweep(ctx)
+	d.work.Wait()
+}
+
+// Share is the part of a hundred that a topic is in.
+func Share(tenant, topic string) int { return share(tenant, topic) }
