@@ -62,7 +62,7 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
-	of, err := h.resolve(r)
+	of, err := h.claimed(r, token)
 	if err != nil {
 		return socket.Config{}, err
 	}

@@ -67,6 +67,11 @@ type Config struct {
 	// Registry has tenants, their plugins and routes, which the host serves too, see
 	// [Host.Tenants]. The host does not close it. Default none.
 	Registry registry.Store
+	// TenantClaim returns the tenant that a new connection's token names, of an issuer
+	// that the operator trusts with that; authToken is the one that the client sent as
+	// such. Empty: none. An error that is a [*socket.RefusedError] is the client's answer;
+	// any other is answered 403. Default: tokens name no tenant.
+	TenantClaim func(r *http.Request, authToken string) (tenant string, err error)
 	// RoutesOptional lets a host have none: its topics can be broadcast to and
 	// subscribed to, and not be joined.
 	RoutesOptional bool

@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
@@ -40,14 +42,36 @@ func (h *Host) share(name string) wasm.Share {
 	return wasm.Share{FuelPerSecond: h.cfg.Limits.FuelPerSecond}
 }
 
-// resolve finds the tenant of a connection. The error is a [*socket.RefusedError].
+// resolve finds the tenant that a request names by its host and its path. The error is a
+// [*socket.RefusedError].
 func (h *Host) resolve(r *http.Request) (*tenant.Tenant, error) {
 	if h.directory == nil {
 		return h.tenant, nil
 	}
+	return h.directory.Resolve(namesOf(r))
+}
+
+func namesOf(r *http.Request) tenant.Names {
 	names := tenant.Names{Path: r.PathValue("tenant")}
 	if host, _, ok := socket.SplitHost(r.Host); ok {
-		names.Host = host
+		names.Host = strings.TrimSuffix(host, ".")
+	}
+	return names
+}
+
+// claimed finds the tenant of a new connection, whose token may name it too. The error
+// is a [*socket.RefusedError].
+func (h *Host) claimed(r *http.Request, authToken string) (*tenant.Tenant, error) {
+	if h.directory == nil || h.cfg.TenantClaim == nil {
+		return h.resolve(r)
+	}
+	names := namesOf(r)
+	var err error
+	if names.Claim, err = h.cfg.TenantClaim(r, authToken); err != nil {
+		if errors.As(err, new(*socket.RefusedError)) {
+			return nil, err
+		}
+		return nil, &socket.RefusedError{Status: http.StatusForbidden, Err: err}
 	}
 	return h.directory.Resolve(names)
 }

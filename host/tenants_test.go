@@ -229,3 +229,107 @@ func TestTenantsOrigins(t *testing.T) {
 		}
 	}
 }
+
+// The plugin that decides about a tenant's sockets is loaded when the first one comes;
+// before any version of it was deployed, nobody is let in.
+func TestTenantsConnector(t *testing.T) {
+	store, cache := registry.NewMemory(registry.Config{}), t.TempDir()
+	config := func() host.Config { return host.Config{Registry: store, CacheDir: cache} }
+	server := hosttest.Start(t, config())
+	ctx := t.Context()
+	acme, err := server.Tenants().Create(ctx, "acme", tenant.Settings{}, tenant.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fixture := range []string{"served/relay", "served/echo"} { // relay has a connect, which echo has not
+		if _, err := acme.Upload(ctx, tenant.Upload{Plugin: "it", Module: assembled(t, fixture)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := acme.Set(ctx, tenant.Settings{Connect: "it"}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, server, "acme", "503")
+	if _, err := acme.Deploy(ctx, "it", tenant.Deploy{Version: 2}); !errors.Is(err, tenant.ErrNoConnect) {
+		t.Errorf("a connector without connect: %v", err)
+	}
+	if _, err := acme.Deploy(ctx, "it", tenant.Deploy{Version: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want := refusal(t, server, "acme")
+	server.Stop(t)
+	again := hosttest.Start(t, config())
+	acme, _ = again.Tenants().Tenant("acme")
+	if v, err := acme.Versions("it"); err != nil || v[0].Loaded {
+		t.Fatalf("after a restart there is %+v, %v", v, err)
+	}
+	if got := refusal(t, again, "acme"); got != want || acme.Usage().Versions[0].Calls != 1 {
+		t.Errorf("a client was told %q before the restart, and %q after it; the usage is %+v", want, got, acme.Usage())
+	}
+	if want != "connected" && !strings.Contains(want, "401") {
+		t.Errorf("the connector was not asked: %s", want)
+	}
+}
+
+// A token may name the tenant, and may not contradict the path.
+func TestTenantClaim(t *testing.T) {
+	server := hosttest.Start(t, host.Config{
+		Registry: registry.NewMemory(registry.Config{}),
+		TenantClaim: func(r *http.Request, _ string) (string, error) {
+			if claim := r.Header.Get("X-Claim"); claim != "bad" {
+				return claim, nil
+			}
+			return "", errors.New("forged")
+		},
+	})
+	settle(t, server, "acme", assembled(t, "served/echo"))
+	for _, tt := range []struct{ url, claim, want string }{
+		{server.Socket, "acme", ""},
+		{atTenant(server, "acme"), "acme", ""},
+		{atTenant(server, "default"), "acme", "tenant_mismatch"},
+		{server.Socket, "nobody", "unknown_tenant"},
+		{server.Socket, "bad", "403"},
+	} {
+		conn, err := phxclient.Dial(t.Context(), tt.url, phxclient.Options{Header: http.Header{"X-Claim": {tt.claim}}})
+		switch {
+		case tt.want == "" && err != nil, tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s with %q: %v, want %q", tt.url, tt.claim, err, tt.want)
+		case err == nil:
+			w := &wire{conn, t}
+			w.join("any")
+			w.Abort()
+		}
+	}
+}
+
+// A host that starts again on the same directory serves what it served before.
+func TestTenantsOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	open := func() (*hosttest.Server, registry.Store) {
+		store, err := registry.Open(dir, registry.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hosttest.Start(t, host.Config{Registry: store}), store
+	}
+	server, store := open()
+	acme := settle(t, server, "acme", assembled(t, "served/echo"))
+	release(t, acme, assembled(t, "served/renews"), tenant.Deploy{})
+	server.Stop(t)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server, store = open()
+	acme, _ = server.Tenants().Tenant("acme")
+	dialTenant(t, server, "acme").join("a")
+	if topics := acme.Topics(); len(topics) != 1 || topics[0].Handler != "it@2" {
+		t.Errorf("after the restart joined are %+v", topics)
+	}
+	if d, err := acme.Rollback(t.Context(), "it", tenant.Request{}); err != nil || d.Version != "it@1" || d.Moved != 1 {
+		t.Errorf("rolled back %+v, %v", d, err)
+	}
+	server.Stop(t)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
 )
@@ -35,14 +36,18 @@ func (t *Tenant) Take() (vacate func(), err error) {
 }
 
 // Ready loads what decides about new sockets, if anything does: until then nobody
-// knows whether it does. The error is a [*socket.RefusedError].
+// knows whether it does. Where that is a plugin of which no version was deployed, nobody
+// is let in. The error is a [*socket.RefusedError].
 func (t *Tenant) Ready(ctx context.Context) error {
 	p := t.connecting()
 	if p == nil {
 		return nil
 	}
 	s := p.serving.Load()
-	if s == nil || s.active.code.Load() != nil {
+	if s == nil {
+		return t.connectFailed(&channel.Refusal{Reason: phx.ReasonUnavailable})
+	}
+	if s.active.code.Load() != nil {
 		return nil
 	}
 	if _, err := s.active.await(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
@@ -132,6 +133,9 @@ func (t *Tenant) Set(ctx context.Context, s Settings, req Request) (registry.Ten
 		return registry.Tenant{}, errNotStored
 	}
 	d := t.estate.dir
+	if err := t.canConnect(ctx, s.Connect); err != nil {
+		return registry.Tenant{}, err
+	}
 	d.changing.Lock() // of two tenants that want one host name, one gets it
 	defer d.changing.Unlock()
 	record, err := t.change(ctx, req, "settings", "", func(r *registry.Tenant) error { return d.set(r, s) })
@@ -139,6 +143,26 @@ func (t *Tenant) Set(ctx context.Context, s Settings, req Request) (registry.Ten
 		d.list(t, record)
 	}
 	return record, err
+}
+
+// canConnect looks whether a plugin can decide about new sockets, as far as it is
+// deployed.
+func (t *Tenant) canConnect(ctx context.Context, plugin string) error {
+	p, err := t.find(plugin)
+	if err != nil {
+		return nil // set says so
+	}
+	s := p.serving.Load()
+	if s == nil {
+		return nil
+	}
+	if _, err := s.active.get(ctx); err != nil {
+		return err
+	}
+	if s.active.Traits().Callbacks&channel.CallbackConnect == 0 {
+		return fmt.Errorf("tenant: %s: %w", s.active.name, ErrNoConnect)
+	}
+	return nil
 }
 
 // PutRoutes replaces the tenant's routes: the first match wins. Joins from then on
