@@ -119,7 +119,7 @@ func ofStore(err error) error {
 	return err
 }
 
-// adopt makes the tenant what a record says, but for the versions that are served.
+// adopt makes the tenant what a record says. Channels that are joined do not follow yet.
 func (t *Tenant) adopt(record registry.Tenant) error {
 	e := t.estate
 	plugins := make(map[string]*plugin, len(record.Plugins))
@@ -134,9 +134,7 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 	for i := range record.Plugins {
 		p := plugins[record.Plugins[i].Name]
 		p.adopt(&record.Plugins[i])
-		if p.serving.Load() == nil && record.Plugins[i].Active != 0 {
-			p.serve(&record.Plugins[i])
-		}
+		p.serve(&record.Plugins[i])
 	}
 	origins, err := e.dir.origins(record.Origins)
 	if err != nil {
@@ -170,17 +168,6 @@ func (t *Tenant) renew(old *registry.Tenant) {
 				live.renew()
 			}
 		}
-	}
-}
-
-// serve lets joins come to what the record names.
-func (p *plugin) serve(record *registry.Plugin) {
-	next := &serving{active: p.edition(record.Active)}
-	if record.Canary != 0 {
-		next.canary, next.percent = p.edition(record.Canary), record.Percent
-	}
-	if next.active != nil {
-		p.serving.Store(next)
 	}
 }
 

@@ -173,6 +173,7 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 	if s.back {
 		entry.Action = "rollback"
 	}
+	before := p.serving.Load()
 	record, err := t.alter(ctx, req, registry.Change{Entry: entry}, func(r *registry.Tenant) error {
 		stored := r.Plugin(p.name)
 		if stored == nil {
@@ -184,8 +185,6 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 	if err != nil || req.DryRun {
 		return d, nil, err
 	}
-	before := p.serving.Load()
-	p.serve(record.Plugin(p.name))
 	moves, err := t.begin(p.succeed(t.env, before, s))
 	t.log.Info("deployed", "plugin", d.Version, "digest", d.Digest, "previous", d.Previous, "strategy", string(s.strategy), "percent", s.percent, "back", s.back)
 	return d, moves, err

@@ -12,5 +12,8 @@ func (d *Directory) Sweep(ctx context.Context) {
 	d.work.Wait()
 }
 
+// Idle waits for what is under way.
+func (d *Directory) Idle() { d.work.Wait() }
+
 // Share is the part of a hundred that a topic is in.
 func Share(tenant, topic string) int { return share(tenant, topic) }

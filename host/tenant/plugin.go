@@ -114,3 +114,15 @@ func (p *plugin) edition(seq int) *edition {
 	}
 	return &edition{v}
 }
+
+// serve lets joins come to what the record names.
+func (p *plugin) serve(record *registry.Plugin) {
+	next := &serving{active: p.edition(record.Active)}
+	if next.active == nil {
+		return // nothing was deployed
+	}
+	if record.Canary != 0 {
+		next.canary, next.percent = p.edition(record.Canary), record.Percent
+	}
+	p.serving.Store(next)
+}

@@ -306,5 +306,23 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	}
 	d.forget(t)
 	t.closeAll(socket.End{Code: socket.CloseTryAgainLater, Reason: "the tenant is gone"})
+	d.begin(func(ctx context.Context) { d.clear(ctx, t) })
 	return nil
+}
+
+// clear frees what a tenant had that is gone, when its channels have come to rest.
+func (d *Directory) clear(ctx context.Context, t *Tenant) {
+	_ = t.Wait(ctx) // the error is that of the directory's end
+	t.deaf()
+	d.mu.RLock()
+	var left []*version
+	for v := range d.loaded {
+		if v.plugin.tenant == t {
+			left = append(left, v)
+		}
+	}
+	d.mu.RUnlock()
+	for _, v := range left {
+		d.drop(v)
+	}
 }

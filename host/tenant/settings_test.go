@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/chhost/chhost/host/channel/channeltest"
+	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
 	"github.com/chhost/chhost/host/wasm"
 )
@@ -292,6 +294,29 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	expect(t, c.answers(t))
+}
+
+// Of a tenant that is deleted nothing is left: its clients are closed so that they come
+// back, their channels get their leave, and its code is forgotten.
+func TestDelete(t *testing.T) {
+	w, acme := renewing(t)
+	c := connect(t, acme)
+	c.Open()
+	c.answers(t, joinA)
+	if err := w.Delete(t.Context(), "acme", tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, end := c.Next(nil); end == nil || end.Code != socket.CloseTryAgainLater {
+		t.Errorf("its client ended with %+v", end)
+	}
+	w.Idle()
+	if got := loaded(t, acme); got != "" || len(acme.Topics()) != 0 || w.pubsub.Subscribers(pubsub.Topic{Name: "acme"}) != 0 {
+		t.Errorf("%s are loaded, joined are %v", got, acme.Topics())
+	}
+	again := w.tenant(t, "acme")
+	if r := again.Record(); len(r.Plugins) != 0 || r.Revision != 1 {
+		t.Errorf("the next one of that name has %+v", r)
+	}
 }
 
 // A topic's share is the same on every node and in every version of this program, and

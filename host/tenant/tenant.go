@@ -126,6 +126,7 @@ type Tenant struct {
 	bounds  atomic.Pointer[bounds]
 	routes  atomic.Pointer[router.Table[picker]]
 	estate  *estate // nil: the registry has nothing of it
+	deaf    func()  // ends what other nodes tell it
 
 	mu      sync.Mutex // of what the table was made of
 	list    []Route
@@ -156,7 +157,7 @@ func New(cfg Config) (*Tenant, error) {
 	if err := errors.Join(fault, checkHandler("the connector", cfg.Connect), t.SetRoutes(cfg.Routes)); err != nil {
 		return nil, err
 	}
-	t.pubsub.Subscribe(t.controlTopic(), (*control)(t)) // for as long as both live
+	t.deaf = t.pubsub.Subscribe(t.controlTopic(), (*control)(t)) // for as long as both live
 	return t, nil
 }
 
