@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // Usage is what a tenant uses on this node, and what it has used since the node
@@ -33,10 +34,7 @@ type VersionUsage struct {
 	Loaded bool
 	// Channels are those that are joined with it now.
 	Channels int
-	// Calls are its callbacks, Crashes those that failed.
-	Calls, Crashes, Fuel int64
-	// Memory is what its instances hold now, in bytes.
-	Memory int64
+	wasm.Usage
 	// Quarantined: it is refused for its crashes now.
 	Quarantined bool
 }

@@ -153,7 +153,7 @@ func (v *version) bury(ctx context.Context, p *wasm.Plugin) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	u := p.Usage()
-	v.past.Calls, v.past.Crashes, v.past.Fuel = v.past.Calls+u.Calls, v.past.Crashes+u.Crashes, v.past.Fuel+u.Fuel
+	v.past.Add(u)
 	for cb := channel.CallbackJoin; cb != 0 && u.Crashes > 0; cb <<= 1 {
 		if at := p.LastCrash(cb); !at.IsZero() {
 			if v.crashed == nil {
@@ -169,12 +169,12 @@ func (v *version) bury(ctx context.Context, p *wasm.Plugin) error {
 func (v *version) usage() VersionUsage {
 	u := VersionUsage{Name: v.name, Digest: v.stored.Digest.Short()}
 	v.mu.Lock()
-	u.Calls, u.Crashes, u.Fuel = v.past.Calls, v.past.Crashes, v.past.Fuel
+	u.Usage = v.past
 	v.mu.Unlock()
 	if p := v.code.Load(); p != nil {
 		now := p.Usage()
 		u.Loaded, u.Quarantined, u.Memory = true, p.Quarantined(), now.Memory
-		u.Calls, u.Crashes, u.Fuel = u.Calls+now.Calls, u.Crashes+now.Crashes, u.Fuel+now.Fuel
+		u.Add(now)
 	}
 	return u
 }

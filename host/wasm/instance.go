@@ -40,8 +40,8 @@ type instance struct {
 	current call
 	stack   [2]uint64 // which function is called and its parameter; then its result
 	tank    tank
-	calls   uint32 // that were made of it
-	used    int64  // fuel that the plugin does not know of yet
+	calls   uint32   // that were made of it
+	used    consumed // that the plugin does not know of yet
 	guest   *sched.Guest
 	context callContext // of the call that is running
 }
@@ -230,6 +230,7 @@ func (i *instance) call(ctx context.Context, phase abi.Phase, ev *channel.Event)
 	status, err := i.enter(ctx, phase, ev)
 	c := i.current
 	i.current = call{}
+	i.used.note(phase, ev, c.bytes)
 	if err != nil {
 		return channel.Result{}, err
 	}

@@ -47,7 +47,7 @@ type Plugin struct {
 	idle   []*instance // the one that served last at the end
 	busy   int         // instances that serve a call or are being started
 	calls  uint64      // that took an instance, ever
-	fuel   int64       // that instances have used, as far as they have been given back
+	used   consumed    // by instances, as far as they have been given back
 	closed bool
 
 	drained chan struct{} // closed as soon as the plugin is closed and none is busy
@@ -277,7 +277,7 @@ func (p *Plugin) put(inst *instance) {
 func (p *Plugin) release(inst *instance) {
 	p.mu.Lock()
 	if inst != nil {
-		p.fuel, inst.used = p.fuel+inst.used, 0
+		p.used.add(&inst.used)
 		p.idle = append(p.idle, inst)
 	}
 	p.busy--

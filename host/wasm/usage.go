@@ -12,7 +12,11 @@ import (
 type Usage struct {
 	// Calls are callbacks for which there was an instance, Crashes those that failed.
 	Calls, Crashes int64
-	// Fuel is what was used, but for calls under way.
+	// Messages are events of clients, and In and Out the bytes of payload that guests
+	// were handed and have asked to be sent or kept, in all callbacks. These and Fuel
+	// leave out calls under way.
+	Messages, In, Out int64
+	// Fuel is what was used.
 	Fuel int64
 	// Memory is how many bytes of linear memory the instances hold now.
 	Memory int64
@@ -26,8 +30,34 @@ func (p *Plugin) Usage() Usage {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	u.Calls, u.Fuel = int64(p.calls), p.fuel
+	u.Calls, u.Fuel = int64(p.calls), p.used.fuel
+	u.Messages, u.In, u.Out = p.used.messages, p.used.in, p.used.out
 	return u
+}
+
+// Add adds what another version has used, or the same one before, Memory left aside.
+func (u *Usage) Add(o Usage) {
+	u.Calls, u.Crashes, u.Fuel = u.Calls+o.Calls, u.Crashes+o.Crashes, u.Fuel+o.Fuel
+	u.Messages, u.In, u.Out = u.Messages+o.Messages, u.In+o.In, u.Out+o.Out
+}
+
+// consumed is what is counted without a lock or an atomic: it belongs to who has the
+// instance, or to who has the plugin's lock.
+type consumed struct{ fuel, messages, in, out int64 }
+
+// note counts a callback.
+func (c *consumed) note(phase abi.Phase, ev *channel.Event, out int) {
+	if phase == abi.PhaseHandleIn {
+		c.messages++
+	}
+	c.in += int64(ev.Payload.Len())
+	c.out += int64(out)
+}
+
+// add takes over what is in o.
+func (c *consumed) add(o *consumed) {
+	c.fuel, c.messages, c.in, c.out = c.fuel+o.fuel, c.messages+o.messages, c.in+o.in, c.out+o.out
+	*o = consumed{}
 }
 
 // phaseOf is the contract's name of a callback.
@@ -54,7 +84,7 @@ func phaseOf(cb channel.Callbacks) (abi.Phase, bool) {
 // bill is what was used since the last time.
 func (i *instance) bill() int64 {
 	fuel := i.tank.bill()
-	i.used += fuel
+	i.used.fuel += fuel
 	i.plugin.engine.counts.Fuel.Add(fuel)
 	return fuel
 }
@@ -63,7 +93,7 @@ func (i *instance) bill() int64 {
 func (p *Plugin) absorb(i *instance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fuel, i.used = p.fuel+i.used, 0
+	p.used.add(&i.used)
 }
 
 // crashCount counts the failures of one callback. It is safe for concurrent use.
