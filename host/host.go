@@ -437,7 +437,12 @@ func (h *Host) PluginCounts() *wasm.Counts { return h.engine.Counts() }
 // Busy tells whether a channel is at work, timers that are not due left aside. It
 // is for those who wait until all that something caused has happened: tests that
 // move the clock, and the console.
-func (h *Host) Busy() bool { return h.tenant.Busy() }
+func (h *Host) Busy() bool {
+	if h.directory != nil {
+		return h.directory.Busy()
+	}
+	return h.tenant.Busy()
+}
 
 // ErrRan is returned by Run when it was called before.
 var ErrRan = errors.New("host: Run was called before; make a new Host")

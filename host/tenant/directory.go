@@ -52,7 +52,9 @@ type Directory struct {
 	cfg   DirectoryConfig
 	log   *slog.Logger
 	now   func() time.Time
-	loads chan struct{}
+	loads chan struct{} // has room for those that may be under way at once
+	// patience is how long a callback waits for its version to be loaded.
+	patience time.Duration
 	tripped
 
 	life context.Context // of what runs beyond a call
@@ -86,7 +88,7 @@ var (
 // there. It starts nothing, and compiles nothing.
 func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 	d := &Directory{
-		cfg: cfg, log: cfg.Logger, now: cfg.Now, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		cfg: cfg, log: cfg.Logger, now: cfg.Now, patience: loadPatience, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
 		tenants: make(map[string]*Tenant), hosts: make(map[string]*Tenant), loaded: make(map[*version]struct{}),
 	}
 	if d.now == nil {
@@ -215,6 +217,16 @@ func (d *Directory) Wait(ctx context.Context) error {
 		errs = append(errs, t.Wait(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// Busy tells whether a channel of any tenant is at work, see [channel.Env.Busy].
+func (d *Directory) Busy() bool {
+	for _, t := range d.Tenants() {
+		if t.Busy() {
+			return true
+		}
+	}
+	return false
 }
 
 // Share is what the plugins of a tenant may use together, for the engine.

@@ -1,6 +1,10 @@
 package tenant
 
-import "context"
+import (
+	"context"
+	"testing"
+	"time"
+)
 
 // RestSweeps is for how many looks a version may rest before its code is forgotten.
 const RestSweeps = restSweeps
@@ -17,3 +21,6 @@ func (d *Directory) Idle() { d.work.Wait() }
 
 // Share is the part of a hundred that a topic is in.
 func Share(tenant, topic string) int { return share(tenant, topic) }
+
+// SetLoadPatience changes how long callbacks wait for a load. Nothing may be under way.
+func SetLoadPatience(_ testing.TB, t *Tenant, d time.Duration) { t.estate.dir.patience = d }

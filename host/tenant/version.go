@@ -233,7 +233,7 @@ func (v *version) await(ctx context.Context) (*wasm.Plugin, error) {
 		return nil, unavailable
 	}
 	defer v.waiting.Add(-1)
-	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	ctx, cancel := context.WithTimeout(ctx, v.plugin.tenant.estate.dir.patience)
 	defer cancel()
 	p, err := v.get(ctx)
 	if err != nil {

@@ -119,6 +119,9 @@ func (p *poller) do(ctx context.Context, method, kind string, body []byte) (stat
 	}
 	for name, values := range p.header {
 		r.Header[name] = values
+		if name == "Host" && len(values) > 0 {
+			r.Host = values[0] // which the standard library takes from there alone
+		}
 	}
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
