@@ -85,7 +85,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 		rotate:   m.Rotate,
 		rules:    phaseRules(),
 		doors:    doorsOf(c.module),
-		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("digest", m.digest), slog.String("tenant", tenant)), limits, e.now),
+		log:      newGuestLog(e.guests.With(slog.String("plugin", name), slog.String("tenant", tenant), slog.String("digest", m.digest)), limits, e.now),
 		slots:    newSlots(limits.Instances),
 		drained:  make(chan struct{}),
 		circuit:  circuit{now: e.clock},
