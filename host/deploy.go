@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/tenant"
 )
 
 // Deployment says what became of a [Host.Deploy].
@@ -27,7 +28,7 @@ var (
 	ErrNotServed = errors.New("host: this plugin is not being served, so it cannot be replaced")
 	// ErrNoConnect is returned when the plugin that is to decide about new sockets
 	// has no connect callback.
-	ErrNoConnect = errors.New("the plugin is to decide about new sockets, and has no connect callback")
+	ErrNoConnect = tenant.ErrNoConnect
 )
 
 // Deploy replaces a plugin by its next version while clients are connected. New
