@@ -12,14 +12,17 @@ import (
 // logKeys are the keys of the host's log lines, and what each one's value is: one
 // thing has one name, so that a line can be searched for. Payloads have none.
 var logKeys = map[string]string{
-	"callback": "which of a plugin's callbacks, as package abi calls it", "conflated": "broadcasts left out for newer ones", "count": "how many",
-	"crashes": "of a version, since when they count", "delay": "until a shutdown refuses anything", "dropped": "what was left out, in number",
+	"back": "whether a deploy is a roll back", "callback": "which of a plugin's callbacks, as package abi calls it", "conflated": "broadcasts left out for newer ones", "count": "how many",
+	"crashes": "of a version, since when they count", "delay": "until a shutdown refuses anything", "digest": "of a module, its first 8 digits",
+	"dropped":        "what was left out, in number",
 	"dropped_before": "lines like this one that were left out", "earlier": "the route that takes another's topics", "err": "an error", "event": "of a message",
 	"file": "the name of a file", "from": "when a certificate begins to hold", "hops": "of a broadcast that others have caused", "host": "the name that a request asked for",
-	"limit": "what was exceeded", "lines_per_second": "that a plugin may log", "next": "the version that a channel did not move to", "origin": "of a browser's page",
-	"output": "of the compiler", "panic": "what the host panicked with", "pause": "how long a client is not read", "plugin": "name@version",
-	"reason": "as clients see it", "retry_after": "how long to wait", "route": "a pattern of topics", "socket": "its id", "stack": "where a panic or a trap was",
-	"tenant": "its name", "topic": "of a channel or a message", "until": "when a certificate ends", "window": "in which sockets are closed",
+	"limit": "what was exceeded", "lines_per_second": "that a plugin may log", "origin": "of a browser's page",
+	"output": "of the compiler", "panic": "what the host panicked with", "pause": "how long a client is not read", "percent": "of the topics that a canary takes", "plugin": "name@version",
+	"previous": "the version before a deploy",
+	"reason":   "as clients see it", "retry_after": "how long to wait", "route": "a pattern of topics", "socket": "its id", "stack": "where a panic or a trap was",
+	"strategy": "of a deploy",
+	"tenant":   "its name", "topic": "of a channel or a message", "until": "when a certificate ends", "why": "something was not done", "window": "in which sockets are closed",
 }
 
 func TestLogKeys(t *testing.T) {

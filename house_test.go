@@ -145,7 +145,7 @@ var goroutines = map[string]start{
 	"cmd/chhost":                 {4, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns"},
 	"cmd/chhost/internal/dev":    {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load":   {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
-	"host":                       {6, "Host.Run: the loops of the transports, of the engine and of pubsub and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
+	"host":                       {7, "Host.Run: the loops of the transports, of the engine, of pubsub and of the registry's tenants, and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
 	"host/channel":               {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
 	"host/hosttest":              {2, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run; the AfterFunc is StartProcess's own deadline, stopped before it returns"},
 	"host/phx/phxclient":         {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
@@ -154,20 +154,7 @@ var goroutines = map[string]start{
 	"host/pubsub/pubsubtest":     {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
 	"host/wasm":                  {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
 	"host/registry/registrytest": {11, "the contract that starts one, which waits for it to return before it ends; where a store lets it wait for ever, the test has failed"},
-	"host/transport/longpoll":    {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
-	"host/transport/websocket":   {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
-	"cmd/chhost":                 {2, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager"},
-	"cmd/chhost/internal/dev":    {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
-	"cmd/chhost/internal/load":   {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
-	"host":                       {7, "Host.Run: the loops of the transports, of the engine, of pubsub and of the registry's tenants, and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},
-	"host/channel":               {2, "Env.Wait's AfterFunc is its own deadline, stopped before it returns; the other is a handler's timer, which only queues: endTimer and due wait for its end"},
-	"host/hosttest":              {2, "Server.Stop, which the cleanup of the test calls: Shutdown, then it waits for Run; the AfterFunc is StartProcess's own deadline, stopped before it returns"},
-	"host/phx/phxclient":         {8, "Close of Conn and of Client wait for readers and heartbeat; the AfterFuncs end a handshake, a write and a poller's request with their context, stopped before they return; one cuts a poller that does not end by itself"},
 	"host/tenant":                {1, "Directory.Close waits for the loads of versions and the moves of channels: Host.Run and Shutdown call it"},
-	"host/internal/crew":         {1, "Crew.Wait, which ends those that are kept: Env.Wait calls it for the turns of channels, Transport.Shutdown for its writers"},
-	"host/pubsub":                {1, "the broadcast that fans out waits for all parts before it returns"},
-	"host/pubsub/pubsubtest":     {4, "the suite's test that starts one, but for a call of an adapter that never returns, which fails it: within waits for calls, end for a node's Run, and the tests of many senders and of the end of Run for theirs"},
-	"host/wasm":                  {4, "Compiler.run waits for the end of what attends to the child, which waits for its thread's; the other two are a child's own and end with it"},
 	"host/transport/longpoll":    {2, "nobody serves a session but the requests' own goroutines; one AfterFunc is Shutdown's deadline, the other lets it cut a response off: both are stopped before their callers return"},
 	"host/transport/websocket":   {2, "Transport.Shutdown waits for every reader; the AfterFunc is its own deadline, stopped before it returns"},
 
@@ -178,6 +165,7 @@ var goroutines = map[string]start{
 // errors, embedded files, regular expressions or interface checks, each with
 // the reason why it is no mutable state.
 var state = map[string]string{
+	"host.ErrNoConnect": "host/tenant's error under the name that it had before",
 	"host/socket.epoch": "when the process began, which a monotonic clock counts from",
 }
 

@@ -102,7 +102,7 @@ func (d *Directory) takeBack(ctx context.Context, what wasm.Tripped) {
 	case err != nil:
 		t.log.Error("a quarantined version could not be rolled back", "plugin", fmt.Sprintf("%s@%d", what.Name, what.Seq), "err", err)
 	default:
-		t.log.Warn("a deploy was rolled back", "plugin", undone.Version, "digest", undone.Digest, "from", undone.Previous, "reason", reason)
+		t.log.Warn("a deploy was rolled back", "plugin", undone.Version, "digest", undone.Digest, "previous", undone.Previous, "reason", reason)
 	}
 }
 
