@@ -67,7 +67,7 @@ var rooms = []room{
 
 	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/wasm", ""},
 
-	{"host/admin", 4, "The operator's HTTP API and pages", "host/registry host/tenant", ""},
+	{"host/admin", 4, "The operator's HTTP API", "host/phx host/registry host/socket host/tenant host/wasm", ""},
 	{"host/metrics", 4, "Shows what the host counts", "abi host/socket host/wasm", "github.com/VictoriaMetrics/metrics"},
 	{"host/transport/longpoll", 4, "Serves sockets over HTTP long-polling", "host/phx host/socket", ""},
 	{"host/transport/websocket", 4, "Serves sockets over WebSocket", "host/phx host/socket", "github.com/gorilla/websocket"},

@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// keptAnswers is how many answers are kept for requests that are sent again, and
+	// keptTime for how long.
+	keptAnswers = 1000
+	keptTime    = time.Hour
+	// maxKey is how long an Idempotency-Key may be, and maxKept how large an answer that
+	// is kept.
+	maxKey  = 128
+	maxKept = 64 << 10
+)
+
+// answers keeps what changes were answered, by the Idempotency-Key of their requests:
+// one that is sent again, since its answer was lost, is carried out once. A key is the
+// token's own, and that of one method and path.
+type answers struct {
+	mu   sync.Mutex
+	kept map[[sha256.Size]byte]*kept
+	// order has the oldest first.
+	order []*kept
+}
+
+// kept is one of them.
+type kept struct {
+	key    [sha256.Size]byte
+	body   [sha256.Size]byte // of the request
+	at     time.Time
+	done   bool
+	again  bool // this is a copy, for a request that came again
+	answer answer
+	text   json.RawMessage
+}
+
+// begin looks for a request that was the same. It returns what is to be kept or was; nil
+// as a key means that nothing is.
+func (k *answers) begin(c *call, e *endpoint) (*kept, error) {
+	key := c.r.Header.Get("Idempotency-Key")
+	if key == "" || !e.changes() || c.change.DryRun {
+		return &kept{}, nil
+	}
+	if len(key) > maxKey {
+		return nil, fault(codeBody, "an Idempotency-Key has at most %d characters", maxKey)
+	}
+	text, _ := json.Marshal([]string{c.who.tenant, c.who.name, c.r.Method, c.r.URL.EscapedPath(), c.r.URL.RawQuery, key})
+	id, body := sha256.Sum256(text), sha256.Sum256(c.body)
+	now := c.api.cfg.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.kept == nil {
+		k.kept = make(map[[sha256.Size]byte]*kept)
+	}
+	for len(k.order) > 0 && (len(k.order) >= keptAnswers || now.Sub(k.order[0].at) > keptTime) {
+		if oldest := k.order[0]; k.kept[oldest.key] == oldest {
+			delete(k.kept, oldest.key)
+		}
+		k.order = k.order[1:]
+	}
+	if known := k.kept[id]; known != nil {
+		switch {
+		case known.body != body:
+			return nil, fault(codeKeyMismatch, "this Idempotency-Key was used for another body")
+		case !known.done:
+			return nil, fault(codeKeyInUse, "a request with this Idempotency-Key is being carried out")
+		}
+		return &kept{again: true, answer: known.answer, text: known.text}, nil
+	}
+	made := &kept{key: id, body: body, at: now}
+	k.kept[id] = made
+	k.order = append(k.order, made)
+	return made, nil
+}
+
+// keep keeps an answer. What failed is not kept: it may go well the next time.
+func (k *answers) keep(made *kept, ans *answer) {
+	if made.at.IsZero() {
+		return
+	}
+	text, err := json.Marshal(ans.body)
+	if err != nil || len(text) > maxKept {
+		k.forget(made)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	made.done, made.answer, made.text = true, answer{status: ans.status, revision: ans.revision}, text
+}
+
+// forget forgets a request, so that it may come again.
+func (k *answers) forget(made *kept) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.kept[made.key] == made {
+		delete(k.kept, made.key)
+	}
+}
+
+// play answers again.
+func (made *kept) play(w http.ResponseWriter) {
+	w.Header().Set("Idempotent-Replayed", "true")
+	ans := made.answer
+	if string(made.text) != "null" {
+		ans.body = made.text
+	}
+	ans.send(w)
+}

@@ -1,0 +1,264 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chhost/chhost/host/tenant"
+)
+
+// How large a body may be, and how long it may take to arrive.
+const (
+	maxModule  = 16 << 20
+	maxJSON    = 1 << 20
+	moduleTime = 2 * time.Minute
+	jsonTime   = 20 * time.Second
+)
+
+// call is a request that is being carried out.
+type call struct {
+	api    *API
+	w      http.ResponseWriter
+	r      *http.Request
+	who    identity
+	tenant *tenant.Tenant // that the path names, if it names one that there is
+	name   string         // of that tenant
+	body   []byte
+	change tenant.Request
+	// missing: only what is not there is to be made.
+	missing bool
+}
+
+// answer is what is sent back.
+type answer struct {
+	status   int
+	body     any
+	revision uint64 // of the tenant; 0: not told
+}
+
+// serve carries out a request to an endpoint.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
+	c := &call{api: a, w: w, r: r, name: r.PathValue("tenant")}
+	if err := c.enter(e); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	if e.stream != nil {
+		if err := e.stream(c); err != nil {
+			a.refuse(w, r, err)
+		}
+		return
+	}
+	done, err := a.kept.begin(c, e)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	if done.again {
+		done.play(w)
+		return
+	}
+	ans, err := e.serve(c)
+	if err != nil {
+		a.kept.forget(done)
+		a.refuse(w, r, err)
+		return
+	}
+	if ans.status == 0 {
+		ans.status = e.status()
+	}
+	a.kept.keep(done, ans)
+	ans.send(w)
+}
+
+func (ans *answer) send(w http.ResponseWriter) {
+	if ans.revision > 0 {
+		w.Header().Set("ETag", strconv.Quote(strconv.FormatUint(ans.revision, 10)))
+	}
+	if ans.body == nil {
+		w.WriteHeader(ans.status)
+		return
+	}
+	write(w, ans.status, ans.body)
+}
+
+// enter checks who asks for what, and reads the body.
+func (c *call) enter(e *endpoint) error {
+	if e.scope != forAll {
+		var err error
+		if c.who, err = c.api.identify(c.r); err != nil {
+			return err
+		}
+		// The same answer whether there is such a tenant or not.
+		if !c.who.operator && (e.scope != forTenant || c.who.tenant != c.name) {
+			return fault(codeForbidden, "this token is good for the plugins and routes of its tenant only")
+		}
+	}
+	if c.name != "" {
+		c.tenant, _ = c.api.cfg.Tenants.Tenant(c.name)
+		if c.tenant == nil && !e.makes {
+			return fault(codeUnknown, "there is no tenant %q", c.name)
+		}
+	}
+	if err := c.conditions(e); err != nil {
+		return err
+	}
+	return c.read(e)
+}
+
+// conditions reads what a change depends on.
+func (c *call) conditions(e *endpoint) error {
+	c.change.By = c.who.name
+	for key, values := range c.r.URL.Query() {
+		if _, known := e.Query[key]; !known && (key != "dry_run" || !e.changes()) {
+			return fault(codeBody, "there is no parameter %q here", key)
+		}
+		if len(values) > 1 {
+			return fault(codeBody, "the parameter %q is there more than once", key)
+		}
+	}
+	switch c.r.URL.Query().Get("dry_run") {
+	case "", "0", "false":
+	case "1", "true":
+		c.change.DryRun = true
+	default:
+		return fault(codeBody, "dry_run is 1 or 0")
+	}
+	if tag := c.r.Header.Get("If-Match"); tag != "" && tag != "*" {
+		text, err := strconv.Unquote(tag)
+		if err != nil || !strings.HasPrefix(tag, `"`) {
+			return fault(codeBody, `If-Match is a revision, such as "7"`)
+		}
+		if c.change.IfRevision, err = strconv.ParseUint(text, 10, 64); err != nil || c.change.IfRevision == 0 {
+			return fault(codeBody, `If-Match is a revision, such as "7"`)
+		}
+	}
+	switch c.r.Header.Get("If-None-Match") {
+	case "":
+	case "*":
+		c.missing = true
+	default:
+		return fault(codeBody, "If-None-Match can be * only")
+	}
+	return nil
+}
+
+// read reads the body, within bounds of size and time.
+func (c *call) read(e *endpoint) error {
+	most, within, want := int64(maxJSON), jsonTime, "application/json"
+	switch e.Body {
+	case noBody:
+		if c.r.ContentLength > 0 || len(c.r.TransferEncoding) > 0 {
+			return fault(codeBody, "there is nothing to send here")
+		}
+		return nil
+	case moduleBody:
+		most, within, want = maxModule, moduleTime, "application/wasm"
+	}
+	if c.r.Header.Get("Content-Encoding") != "" {
+		return fault(codeType, "compressed bodies are not taken: send it as it is")
+	}
+	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if (err != nil || kind != want) && (e.Body != optionalBody || c.r.ContentLength != 0) {
+		return fault(codeType, "the body has to be %s", want)
+	}
+	if c.r.ContentLength > most {
+		return fault(codeTooLarge, "the body has more than %d bytes", most)
+	}
+	// A recorder of tests has no deadlines; a connection has.
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(within))
+	c.body, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, most))
+	if err != nil {
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return err
+		}
+		return fault(codeBody, "the body did not come whole, or not in time")
+	}
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+	return nil
+}
+
+// decode reads the body into v. Names that there are not, names that come twice, and what
+// follows are refused: who misspells a limit wants it, and is to know.
+func (c *call) decode(v any) error {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		return nil // an optional body; others are not empty by their type
+	}
+	if err := onlyOnce(c.body); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(c.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fault(codeBody, "the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+// maxDepth is how far JSON may be nested.
+const maxDepth = 64
+
+// onlyOnce refuses what is no single JSON value, and members of one name, of which
+// different readers take different ones.
+func onlyOnce(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var names []map[string]bool // of the objects that are open; nil for an array
+	var key []bool              // whether a name comes next
+	for n := 0; ; n++ {
+		token, err := d.Token()
+		if err == io.EOF && n > 0 && len(names) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fault(codeBody, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+		}
+		if n > 0 && len(names) == 0 {
+			return fault(codeBody, "the body has more than one JSON value")
+		}
+		last := len(names) - 1
+		if name, ok := token.(string); ok && last >= 0 && names[last] != nil && key[last] {
+			if names[last][name] {
+				return fault(codeBody, "the body names %q twice", name)
+			}
+			names[last][name], key[last] = true, false
+			continue
+		}
+		switch token {
+		case json.Delim('{'):
+			names, key = append(names, make(map[string]bool)), append(key, true)
+			continue
+		case json.Delim('['):
+			names, key = append(names, nil), append(key, false)
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			names, key = names[:last], key[:last]
+			last--
+		}
+		if last >= 0 && names[last] != nil {
+			key[last] = true // the value has ended
+		}
+		if len(names) > maxDepth {
+			return fault(codeBody, "the body is nested too deeply")
+		}
+	}
+}
+
+// plugin is the plugin that the path names.
+func (c *call) plugin() string { return c.r.PathValue("plugin") }
+
+func seqOf(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("%q is no number of a version", text)
+	}
+	return n, nil
+}

@@ -1,0 +1,331 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/tenant"
+)
+
+func (c *call) whoami() (*answer, error) {
+	return &answer{body: whoBody{Name: c.who.name, Operator: c.who.operator, Tenant: c.who.tenant}}, nil
+}
+
+func (c *call) limits() (*answer, error) {
+	b := limitsBody{Limits: []limitBody{}}
+	for _, l := range tenant.LimitTable() {
+		b.Limits = append(b.Limits, limitBody(l))
+	}
+	return &answer{body: b}, nil
+}
+
+// number reads a parameter; without one it is otherwise.
+func (c *call) number(name string, otherwise, most uint64) (uint64, error) {
+	text := c.r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || n > most {
+		return 0, fault(codeBody, "%s is a number of at most %d", name, most)
+	}
+	return n, nil
+}
+
+func (c *call) audit() (*answer, error) {
+	after, err := c.number("after", 0, 1<<62)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.number("limit", 100, 1000)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := c.api.cfg.Store.Audit(c.r.Context(), c.name, after, int(limit))
+	if err != nil {
+		return nil, err
+	}
+	b := auditBody{Entries: make([]auditEntry, 0, len(entries))}
+	for _, e := range entries {
+		b.Entries = append(b.Entries, auditEntry(e))
+	}
+	return &answer{body: b}, nil
+}
+
+func (c *call) backup() error {
+	store, ok := c.api.cfg.Store.(Store)
+	if !ok {
+		return fault(codeInvalid, "what this host stores lasts as long as its process: there is nothing to save")
+	}
+	c.w.Header().Set("Content-Type", "application/x-tar")
+	started := &started{w: c.w}
+	if err := store.Backup(c.r.Context(), started); err != nil {
+		if started.wrote {
+			// The archive is not whole, and whoever reads it is to know.
+			c.api.log.Error("a backup ended before it was whole", "err", err)
+			panic(http.ErrAbortHandler)
+		}
+		return err
+	}
+	return nil
+}
+
+// started tells whether something was written.
+type started struct {
+	w     http.ResponseWriter
+	wrote bool
+}
+
+func (s *started) Write(b []byte) (int, error) {
+	s.wrote = true
+	return s.w.Write(b)
+}
+
+func (c *call) metrics() error {
+	if c.api.cfg.Metrics == nil {
+		return fault(codeUnknown, "this host shows no metrics")
+	}
+	c.api.cfg.Metrics.ServeHTTP(c.w, c.r)
+	return nil
+}
+
+func (c *call) tenants() (*answer, error) {
+	b := tenantsBody{Tenants: []recordBody{}}
+	for _, t := range c.api.cfg.Tenants.Tenants() {
+		b.Tenants = append(b.Tenants, recordOf(t.Record()))
+	}
+	return &answer{body: b}, nil
+}
+
+// recorded answers with a record.
+func recorded(r registry.Tenant, err error) (*answer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &answer{body: recordOf(r), revision: r.Revision}, nil
+}
+
+func (c *call) record() (*answer, error) { return recorded(c.tenant.Record(), nil) }
+
+func (c *call) set() (*answer, error) {
+	var b settingsBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	var known []registry.Issuer
+	if c.tenant != nil {
+		if c.missing {
+			return nil, fault(codeExists, "there is a tenant %q already", c.name)
+		}
+		known = c.tenant.Record().Issuers
+	}
+	s := tenant.Settings{Hosts: b.Hosts, Origins: b.Origins, Limits: b.Limits, Connect: b.Connect}
+	for _, i := range b.Issuers {
+		keys, err := keysOf(i, known)
+		if err != nil {
+			return nil, err
+		}
+		s.Issuers = append(s.Issuers, registry.Issuer{Issuer: i.Issuer, Audience: i.Audience, Keys: keys, JWKS: i.JWKS})
+	}
+	if c.tenant != nil {
+		return recorded(c.tenant.Set(c.r.Context(), s, c.change))
+	}
+	if c.change.IfRevision > 0 {
+		return nil, fault(codeUnknown, "there is no tenant %q", c.name)
+	}
+	made, err := c.api.cfg.Tenants.Create(c.r.Context(), c.name, s, c.change)
+	if err != nil {
+		return nil, err
+	}
+	var r registry.Tenant
+	if made != nil {
+		r = made.Record()
+	} else { // a dry run
+		r = registry.Tenant{Name: c.name, Hosts: s.Hosts, Origins: s.Origins, Limits: s.Limits, Issuers: s.Issuers, Connect: s.Connect}
+	}
+	return &answer{status: http.StatusCreated, body: recordOf(r), revision: r.Revision}, nil
+}
+
+// keysOf returns the keys of an issuer: those that are sent, or those that are known and
+// whose digest is.
+func keysOf(i issuerBody, known []registry.Issuer) (string, error) {
+	if i.Keys != "" || i.KeysDigest == "" {
+		return i.Keys, nil
+	}
+	for _, k := range known {
+		if keysDigest(k.Keys) == i.KeysDigest {
+			return k.Keys, nil
+		}
+	}
+	return "", fault(codeInvalid, "no keys with the digest %q are known: send them", i.KeysDigest)
+}
+
+func (c *call) delete() (*answer, error) {
+	return &answer{}, c.api.cfg.Tenants.Delete(c.r.Context(), c.name, c.change)
+}
+
+func (c *call) suspend() (*answer, error) {
+	return recorded(c.tenant.Suspend(c.r.Context(), c.change))
+}
+
+func (c *call) resume() (*answer, error) {
+	return recorded(c.tenant.Resume(c.r.Context(), c.change))
+}
+
+// How long the connections of a tenant are closed for, unless it is said, and at most.
+const (
+	drainTime = 10 * time.Second
+	mostDrain = 5 * time.Minute
+)
+
+func (c *call) drain() (*answer, error) {
+	b := drainBody{Window: drainTime.String()}
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	window, err := time.ParseDuration(b.Window)
+	if err != nil || window < 0 || window > mostDrain {
+		return nil, fault(codeBody, `window is a time of at most %v, such as "10s"`, mostDrain)
+	}
+	if c.change.DryRun {
+		return &answer{body: closedBody{Closed: len(c.tenant.Sockets())}}, nil
+	}
+	return &answer{body: closedBody{Closed: c.tenant.Drain(c.r.Context(), window)}}, nil
+}
+
+func (c *call) usage() (*answer, error) {
+	u := c.tenant.Usage()
+	b := usageBody{
+		Connections: u.Connections, Topics: u.Topics, Memory: u.Memory, Frames: u.Frames, Bytes: u.Bytes, SentFrames: u.SentFrames, SentBytes: u.SentBytes,
+		Fuel: u.Fuel, Refused: u.Refused, RateLimited: u.RateLimited, SlowClosed: u.SlowClosed, Failed: u.Failed, Versions: []versionUsageBody{},
+	}
+	for _, v := range u.Versions {
+		b.Versions = append(b.Versions, versionUsageBody{
+			Name: v.Name, Digest: v.Digest, Loaded: v.Loaded, Channels: v.Channels, Calls: v.Calls, Crashes: v.Crashes, Fuel: v.Fuel, Memory: v.Memory, Quarantined: v.Quarantined,
+		})
+	}
+	return &answer{body: b}, nil
+}
+
+func (c *call) topics() (*answer, error) {
+	b := topicsBody{Topics: []topicBody{}}
+	for _, t := range c.tenant.Topics() {
+		b.Topics = append(b.Topics, topicBody(t))
+	}
+	return &answer{body: b}, nil
+}
+
+func (c *call) sockets() (*answer, error) {
+	b := socketsBody{Sockets: []socketBody{}}
+	for _, s := range c.tenant.Sockets() {
+		b.Sockets = append(b.Sockets, socketBody(s))
+	}
+	return &answer{body: b}, nil
+}
+
+func (c *call) disconnect() (*answer, error) {
+	which := c.r.PathValue("socket")
+	closed := 0
+	number, err := strconv.ParseUint(which, 10, 64)
+	switch {
+	case c.change.DryRun:
+		return nil, fault(codeBody, "dry_run has no meaning here")
+	case err == nil:
+		if !c.tenant.DisconnectSocket(number) {
+			return nil, fault(codeUnknown, "there is no socket %d on this node", number)
+		}
+		closed = 1
+	default:
+		if closed, err = c.tenant.Disconnect(which); err != nil {
+			return nil, fault(codeInvalid, "%v", err)
+		}
+	}
+	return &answer{body: closedBody{Closed: closed}}, c.note("disconnect", which)
+}
+
+// note writes an entry of the audit log about what changes no record.
+func (c *call) note(action, detail string) error {
+	return c.api.cfg.Store.Append(context.WithoutCancel(c.r.Context()), registry.Entry{Tenant: c.name, By: c.who.name, Action: action, Detail: detail})
+}
+
+func (c *call) tokens() (*answer, error) {
+	r := c.tenant.Record()
+	b := tokensBody{Tokens: make([]tokenBody, 0, len(r.DeployTokens))}
+	for _, t := range r.DeployTokens {
+		b.Tokens = append(b.Tokens, tokenBody{t.ID, t.Note, t.Created, t.Expires})
+	}
+	return &answer{body: b, revision: r.Revision}, nil
+}
+
+// mostTokens is how many deploy tokens a tenant may have.
+const mostTokens = 100
+
+func (c *call) mint() (*answer, error) {
+	var b mintBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	now := c.api.cfg.Now()
+	if len(b.Note) > 200 {
+		return nil, fault(codeInvalid, "a note has at most 200 bytes")
+	}
+	if !b.Expires.IsZero() && !b.Expires.After(now) {
+		return nil, fault(codeInvalid, "the token would have expired already")
+	}
+	var made registry.DeployToken
+	var text string
+	r, err := c.changeTokens(func(tokens []registry.DeployToken) ([]registry.DeployToken, error) {
+		if len(tokens) >= mostTokens {
+			return nil, fault(codeQuota, "too_many_tokens: the tenant has %d deploy tokens; take some back", mostTokens)
+		}
+		id := secret()[:12]
+		text = deployToken(c.name, id)
+		made = registry.DeployToken{ID: id, Hash: registry.DigestOf([]byte(text)), Created: now, Expires: b.Expires, Note: b.Note}
+		return append(tokens, made), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.change.DryRun {
+		text = ""
+	}
+	return &answer{body: mintedBody{tokenBody{made.ID, made.Note, made.Created, made.Expires}, text}, revision: r.Revision}, nil
+}
+
+func (c *call) revoke() (*answer, error) {
+	id := c.r.PathValue("token")
+	_, err := c.changeTokens(func(tokens []registry.DeployToken) ([]registry.DeployToken, error) {
+		for i := range tokens {
+			if tokens[i].ID == id {
+				return append(tokens[:i:i], tokens[i+1:]...), nil
+			}
+		}
+		return nil, fault(codeUnknown, "there is no token %q", id)
+	})
+	return &answer{}, err
+}
+
+// changeTokens changes the deploy tokens; where somebody else has changed the tenant
+// meanwhile, it begins again, unless the request is for one revision.
+func (c *call) changeTokens(edit func([]registry.DeployToken) ([]registry.DeployToken, error)) (registry.Tenant, error) {
+	for {
+		r := c.tenant.Record()
+		tokens, err := edit(append([]registry.DeployToken(nil), r.DeployTokens...))
+		if err != nil {
+			return registry.Tenant{}, err
+		}
+		change := c.change
+		if change.IfRevision == 0 {
+			change.IfRevision = r.Revision
+		}
+		stored, err := c.tenant.PutTokens(c.r.Context(), tokens, change)
+		if c.change.IfRevision == 0 && errors.Is(err, tenant.ErrConflict) {
+			continue
+		}
+		return stored, err
+	}
+}
