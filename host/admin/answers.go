@@ -44,7 +44,7 @@ type kept struct {
 // as a key means that nothing is.
 func (k *answers) begin(c *call, e *endpoint) (*kept, error) {
 	key := c.r.Header.Get("Idempotency-Key")
-	if key == "" || !e.changes() || c.change.DryRun {
+	if key == "" || !e.changes() || e.secret || c.change.DryRun {
 		return &kept{}, nil
 	}
 	if len(key) > maxKey {

@@ -66,9 +66,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		done.play(w)
 		return
 	}
+	kept := false
+	defer func() { // also if a bug of the host ends it
+		if !kept {
+			a.kept.forget(done)
+		}
+	}()
 	ans, err := e.serve(c)
 	if err != nil {
-		a.kept.forget(done)
 		a.refuse(w, r, err)
 		return
 	}
@@ -76,6 +81,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		ans.status = e.status()
 	}
 	a.kept.keep(done, ans)
+	kept = true
 	ans.send(w)
 }
 
