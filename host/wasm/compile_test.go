@@ -86,7 +86,7 @@ func TestSealedNeedsNoChild(t *testing.T) {
 func TestHostNeverCompiles(t *testing.T) {
 	m := Module{Name: "echo", Binary: guest(t, "served/echo")}
 	limits := Limits{}.withDefaults()
-	if err := prepare(&m, limits); err != nil {
+	if _, err := new(Engine).prepare(&m, limits); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -470,7 +470,7 @@ func TestChildEndsWithItsParent(t *testing.T) {
 // TestCheckEntry: of a sound entry, nothing can be missing.
 func TestCheckEntry(t *testing.T) {
 	m := Module{Name: "echo", Binary: guest(t, "served/echo")}
-	if err := prepare(&m, Limits{}.withDefaults()); err != nil {
+	if _, err := new(Engine).prepare(&m, Limits{}.withDefaults()); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

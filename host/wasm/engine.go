@@ -225,7 +225,8 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	}
 	digest := sha256.Sum256(m.Binary)
 	m.digest = hex.EncodeToString(digest[:4])
-	if err := prepare(&m, limits); err != nil {
+	rewritten, err := e.prepare(&m, limits)
+	if err != nil {
 		return nil, err
 	}
 	c, err := e.load(ctx, m, limits)
@@ -239,6 +240,9 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	if err != nil {
 		_ = c.close(ctx)
 		return nil, err
+	}
+	if err := rewritten.keep(); err != nil {
+		e.unusable(m, err)
 	}
 	return p, nil
 }

@@ -17,22 +17,22 @@ import (
 
 // prepare decodes a module, holds it against the contract, and puts the metered
 // module in its place.
-func prepare(m *Module, limits Limits) error {
+func (e *Engine) prepare(m *Module, limits Limits) (*rewriting, error) {
 	// The names and numbers that the contract speaks of are its own to refuse: it
 	// lists all that is wrong at once. What is left of the names is the meter's.
 	decoded, err := module.Decode(m.Binary, module.Options{Reserved: true, Tables: math.MaxInt32})
 	if err != nil {
-		return invalid(*m, err)
+		return nil, invalid(*m, err)
 	}
 	if faults := contractFaults(decoded); len(faults) > 0 {
-		return &ModuleError{Name: m.Name, Faults: faults}
+		return nil, &ModuleError{Name: m.Name, Faults: faults}
 	}
-	metered, err := meter.RewriteModule(decoded, meter.Options{Pages: limits.pages(), Entries: doorNames()})
+	r, metered, err := e.rewrite(decoded, limits)
 	if err != nil {
-		return invalid(*m, err)
+		return nil, invalid(*m, err)
 	}
 	m.Binary = metered
-	return nil
+	return r, nil
 }
 
 // invalid is the error for a module that is not even decoded.

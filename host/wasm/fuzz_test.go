@@ -40,7 +40,7 @@ func FuzzCompile(f *testing.F) {
 			}
 			return
 		}
-		err := prepare(&m, Limits{}.withDefaults())
+		_, err := new(Engine).prepare(&m, Limits{}.withDefaults())
 		if err == nil {
 			return
 		}

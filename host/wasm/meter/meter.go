@@ -7,6 +7,10 @@ import (
 	"github.com/chhost/chhost/host/wasm/module"
 )
 
+// Version is another one whenever [Rewrite] makes something else of a module than
+// before: what was rewritten once is kept under it.
+const Version = 1
+
 // The names of what is added to a module.
 const (
 	// RefillModule and RefillName are the function that the host has to provide:
