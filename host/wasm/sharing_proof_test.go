@@ -105,6 +105,7 @@ func pace(t *testing.T, p *Plugin, ev *channel.Event, clients int, every, lasts 
 
 // TestProofNeighbour: while one tenant's guests loop in more callbacks than there are
 // processors, another one's clients are answered nearly as fast as without.
+// When they have been ended, as when the version is quarantined, it is as before.
 // TestNeighbourGoesOn is its small form.
 func TestProofNeighbour(t *testing.T) {
 	if !proof() {
@@ -118,7 +119,7 @@ func TestProofNeighbour(t *testing.T) {
 		{"short callbacks (echo)", "served/echo", `{"body":"hi"}`, 4 * time.Millisecond},
 		{"callbacks of 1 M fuel", "served/spins", long, 20 * time.Millisecond},
 	} {
-		var ratios []float64
+		var ratios, afters []float64
 		for round := range rounds {
 			e := newTestEngine(t, Config{})
 			p, err := e.Compile(t.Context(), Module{Name: "neighbour", Tenant: "neighbour", Binary: guest(t, c.guest), Limits: Limits{Instances: 8}})
@@ -133,10 +134,11 @@ func TestProofNeighbour(t *testing.T) {
 			stop()
 			after := pace(t, p, event(c.payload), clients, c.every, lasts)
 			ratios = append(ratios, float64(percentile(besieged, 99))/float64(percentile(idle, 99)))
+			afters = append(afters, float64(percentile(after, 99))/float64(percentile(idle, 99)))
 			round := fmt.Sprintf("round %d", round+1)
-			fmt.Printf("%s, %s: %d and %d answers; p50 idle %v, with %d guests that loop %v, after %v; p99 idle %v, with them %v (%.2f times), after %v\n", round, c.name,
+			fmt.Printf("%s, %s: %d and %d answers; p50 idle %v, with %d guests that loop %v, after %v; p99 idle %v, with them %v (%.2f times), after %v (%.2f times)\n", round, c.name,
 				len(idle), len(besieged), us(percentile(idle, 50)), siege, us(percentile(besieged, 50)), us(percentile(after, 50)),
-				us(percentile(idle, 99)), us(percentile(besieged, 99)), ratios[len(ratios)-1], us(percentile(after, 99)))
+				us(percentile(idle, 99)), us(percentile(besieged, 99)), ratios[len(ratios)-1], us(percentile(after, 99)), afters[len(afters)-1])
 			wantRest(t, e)
 		}
 		slices.Sort(ratios)
@@ -144,6 +146,7 @@ func TestProofNeighbour(t *testing.T) {
 		if ratios[rounds/2] > 2.5 {
 			t.Errorf("%s: the neighbour's p99 is %.2f times what it is without; at most 2.5", c.name, ratios[rounds/2])
 		}
+		wantAsBefore(t, c.name, afters)
 	}
 }
 
