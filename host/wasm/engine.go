@@ -219,6 +219,24 @@ func (e *Engine) endCompiling(p *Plugin) {
 }
 
 func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
+	tenant := e.tenant(m.owner())
+	err := e.awaitRate(ctx, tenant)
+	var p *Plugin
+	if err == nil {
+		p, err = e.compileFor(ctx, tenant, m)
+	} else if ctx.Err() != nil {
+		err = fmt.Errorf("wasm: compiling %s: %w", m.Name, err)
+	}
+	if err != nil {
+		tenant.Release()
+		return nil, err
+	}
+	return p, nil
+}
+
+// compileFor is compile for the tenant who pays for the plugin from then on, unless
+// there is an error.
+func (e *Engine) compileFor(ctx context.Context, tenant *sched.Tenant, m Module) (*Plugin, error) {
 	limits := m.Limits.withDefaults()
 	if m.Rotate {
 		limits.Instances = max(limits.Instances, 2)
@@ -236,7 +254,7 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 	if err != nil {
 		return nil, e.compileError(ctx, m, err)
 	}
-	p, err := e.start(ctx, c, m, limits)
+	p, err := e.start(ctx, tenant, c, m, limits)
 	if err != nil {
 		_ = c.close(ctx)
 		return nil, err
@@ -248,15 +266,12 @@ func (e *Engine) compile(ctx context.Context, m Module) (*Plugin, error) {
 }
 
 // start makes a plugin of compiled code.
-func (e *Engine) start(ctx context.Context, c *code, m Module, limits Limits) (*Plugin, error) {
+func (e *Engine) start(ctx context.Context, tenant *sched.Tenant, c *code, m Module, limits Limits) (*Plugin, error) {
 	if err := instantiateImports(ctx, c); err != nil {
 		return nil, err
 	}
-	p := newPlugin(e, c, m, limits)
+	p := newPlugin(e, tenant, c, m, limits)
 	err := p.trial(ctx)
-	if err != nil {
-		p.tenant.Release()
-	}
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("wasm: compiling %s: %w", m.Name, context.Cause(ctx))
 	}

@@ -61,7 +61,7 @@ var (
 	_ channel.Connector = (*Plugin)(nil)
 )
 
-func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
+func newPlugin(e *Engine, payer *sched.Tenant, c *code, m Module, limits Limits) *Plugin {
 	settings := maps.Clone(m.Settings)
 	if settings == nil {
 		settings = make(map[string]string)
@@ -75,7 +75,7 @@ func newPlugin(e *Engine, c *code, m Module, limits Limits) *Plugin {
 	return &Plugin{
 		engine:   e,
 		code:     c,
-		tenant:   e.tenant(tenant),
+		tenant:   payer,
 		name:     name,
 		seq:      max(m.Seq, 1),
 		base:     m.Name,

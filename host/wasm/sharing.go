@@ -23,6 +23,34 @@ func (e *Engine) tenant(name string) *sched.Tenant {
 	return e.sched.Tenant(name, share)
 }
 
+// awaitRate waits until a tenant may have another module compiled: its start is a
+// callback that is paid afterwards, so that a tenant which only deploys would get round
+// its rate. It waits before anything is compiled, so that what waits is the module alone.
+// The error is ctx's, or [ErrClosed].
+func (e *Engine) awaitRate(ctx context.Context, t *sched.Tenant) error {
+	for {
+		wait, first := t.Admit()
+		if wait <= 0 {
+			return nil
+		}
+		if first {
+			e.log.Warn("a tenant has used more fuel than it may: its modules wait to be compiled", "limit", string(phx.ReasonTenantCPUExhausted),
+				"tenant", t.Name(), "retry_after", wait)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-e.ending:
+			timer.Stop()
+			return ErrClosed
+		}
+	}
+}
+
 // impatient tells whether somebody waits for a callback who can be told that it takes
 // too long. A leave that was not run would be lost, and a broadcast or a timer that
 // was not delivered would have to fail the channel of a client that did nothing; they
