@@ -92,10 +92,11 @@ func (m *guestMemory) reserve(n int64) error {
 }
 
 // take takes n bytes from the account, if need be after instances that nobody uses
-// now have been given up.
+// now have been given up: once in a call, since looking for them among all plugins takes
+// longer than what a guest pays for memory.grow.
 func (m *guestMemory) take(n int64) (short *account) {
 	a := m.plugin.account
-	for short = a.take(n); short != nil && m.plugin.engine.shed(a); short = a.take(n) {
+	for short = a.take(n); short != nil && m.short == nil && m.plugin.engine.shed(a); short = a.take(n) {
 	}
 	if short == nil {
 		m.hold(n)

@@ -191,3 +191,25 @@ func TestGrowingInVainIsPaid(t *testing.T) {
 		t.Errorf("another one costs %d, want %d at least", twice-once, growFailed)
 	}
 }
+
+// TestIdleInstancesAreLookedForOnce in a call that is refused memory, and again in the
+// next one.
+func TestIdleInstancesAreLookedForOnce(t *testing.T) {
+	e := newTestEngine(t, Config{TenantMemory: 40 * wasmPage})
+	a, b := grower(t, e, "acme", Limits{}), grower(t, e, "acme", Limits{})
+	inst := a.hold(t, 1)[0]
+	defer a.put(inst)
+	if inst.holds.short = inst.holds.take(1000 * wasmPage); inst.holds.short == nil || len(b.waiting()) != 0 {
+		t.Fatalf("an idle instance is kept from one who asks for more than there is: %d", len(b.waiting()))
+	}
+	if _, err := b.HandleIn(t.Context(), scripted(t, abi.StatusOK)); err != nil {
+		t.Fatal(err)
+	}
+	if short := inst.holds.take(1000 * wasmPage); short == nil || len(b.waiting()) != 1 {
+		t.Errorf("asked for again in the same call, %d are left", len(b.waiting()))
+	}
+	inst.holds.begin()
+	if short := inst.holds.take(1000 * wasmPage); short == nil || len(b.waiting()) != 0 {
+		t.Errorf("asked for in another call, %d are left", len(b.waiting()))
+	}
+}
