@@ -40,10 +40,21 @@ func (h *Host) Metrics() http.Handler {
 				{Name: transportLongPoll, Open: h.polled.open.Load(), Accepted: h.polled.accepted.Load()},
 			}
 		},
-		Tenants: func() []metrics.Tenant {
-			return []metrics.Tenant{{Name: h.tenant.Name(), Sockets: h.tenant.Counts(), Memory: h.engine.TenantMemory(tenant.Default)}}
-		},
-		Engine: h.engine,
-		Ready:  h.Ready,
+		Tenants: h.counted,
+		Engine:  h.engine,
+		Ready:   h.Ready,
 	})
+}
+
+// counted are the tenants with what they use.
+func (h *Host) counted() []metrics.Tenant {
+	tenants := []*tenant.Tenant{h.tenant}
+	if h.directory != nil {
+		tenants = h.directory.Tenants()
+	}
+	list := make([]metrics.Tenant, len(tenants))
+	for i, t := range tenants {
+		list[i] = metrics.Tenant{Name: t.Name(), Sockets: t.Counts(), Memory: h.engine.TenantMemory(t.Name())}
+	}
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -340,5 +341,28 @@ func TestTenantsOnDisk(t *testing.T) {
 	server.Stop(t)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The metrics are those of all tenants, by name on the page that is for that.
+func TestTenantsMetrics(t *testing.T) {
+	server := hosttest.Start(t, host.Config{Registry: registry.NewMemory(registry.Config{})})
+	for _, name := range []string{"acme", "other"} {
+		settle(t, server, name, assembled(t, "served/echo"))
+		dialTenant(t, server, name).join("a")
+	}
+	page := func(path string) string {
+		w := httptest.NewRecorder()
+		server.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Body.String()
+	}
+	byTenant, all := page("/tenant-metrics"), page("/metrics")
+	for _, name := range []string{"acme", "other", "default"} {
+		if !strings.Contains(byTenant, `tenant="`+name+`"`) {
+			t.Errorf("there is nothing of %s:\n%s", name, byTenant)
+		}
+	}
+	if strings.Contains(all, "acme") || !strings.Contains(all, "chhost_frames_received_total 2\n") {
+		t.Errorf("of all together there is\n%s", all)
 	}
 }
