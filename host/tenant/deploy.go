@@ -201,8 +201,12 @@ func (s *shift) edit(stored *registry.Plugin, req Request, d *Deployment) error 
 		return fmt.Errorf("%w: %s@%d is not stored any more", ErrUnknown, stored.Name, seq)
 	}
 	d.Seq, d.Version, d.Digest = seq, fmt.Sprintf("%s@%d", stored.Name, seq), v.Digest.Short()
-	if stored.Active != 0 {
-		d.Previous = fmt.Sprintf("%s@%d", stored.Name, stored.Active)
+	before := stored.Active
+	if s.back && stored.Canary != 0 {
+		before = stored.Canary
+	}
+	if before != 0 {
+		d.Previous = fmt.Sprintf("%s@%d", stored.Name, before)
 	}
 	switch {
 	case s.back && stored.Canary != 0:

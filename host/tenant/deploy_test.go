@@ -204,8 +204,8 @@ func TestCanary(t *testing.T) {
 	if _, err := acme.Deploy(t.Context(), "it", tenant.Deploy{Version: seq, Strategy: tenant.Canary, Percent: 5}); !errors.Is(err, tenant.ErrInvalid) {
 		t.Errorf("a canary that shrinks: %v", err)
 	}
-	if _, err := acme.Rollback(t.Context(), "it", tenant.Request{}); err != nil {
-		t.Fatal(err)
+	if d, err := acme.Rollback(t.Context(), "it", tenant.Request{}); err != nil || d.Version != "it@1" || d.Previous != "it@2" {
+		t.Fatalf("rolled back %+v, %v", d, err)
 	}
 	if n := len(on("it@1")); n != topics || len(on("it@2")) != 0 {
 		t.Errorf("after the roll back %d topics are on the old version", n)

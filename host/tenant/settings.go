@@ -49,8 +49,15 @@ func (d *Directory) Create(ctx context.Context, name string, s Settings, req Req
 	if err := d.set(&record, s); err != nil {
 		return nil, err
 	}
+	if _, found := d.Tenant(name); found {
+		return nil, fmt.Errorf("tenant: %s: %w", name, registry.ErrExists)
+	}
 	if req.DryRun {
-		return d.open(record)
+		t, err := d.open(record)
+		if err == nil {
+			t.deaf()
+		}
+		return t, err
 	}
 	record, err := d.cfg.Store.Create(ctx, record, registry.Entry{Action: "create", By: req.By})
 	if err != nil {

@@ -242,6 +242,12 @@ func TestCreateChecks(t *testing.T) {
 	if _, err := w.Create(t.Context(), "a", tenant.Settings{Hosts: []string{"A.example.com"}}, tenant.Request{}); err != nil {
 		t.Fatal(err)
 	}
+	if tn, err := w.Create(t.Context(), "dry", tenant.Settings{}, tenant.Request{DryRun: true}); err != nil || tn.Name() != "dry" || w.pubsub.Subscribers(pubsub.Topic{Name: "dry"}) != 0 {
+		t.Errorf("a dry run: %v", err)
+	}
+	if _, found := w.Tenant("dry"); found {
+		t.Error("a dry run has made a tenant")
+	}
 	if _, err := w.Create(t.Context(), "a", tenant.Settings{}, tenant.Request{}); !errors.Is(err, registry.ErrExists) {
 		t.Errorf("the same again: %v", err)
 	}
