@@ -41,7 +41,7 @@ func invalid(m Module, err error) error {
 	var fault *module.Error
 	if errors.As(err, &fault) {
 		switch fault.Rule {
-		case module.RuleBudget, module.RuleBounds, module.RuleUnsupported:
+		case module.RuleBudget, module.RuleUnsupported:
 			text = "the module is larger than what is served: "
 		}
 	}

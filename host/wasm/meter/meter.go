@@ -146,12 +146,12 @@ func (r *rewriter) refuse() error {
 	}
 	for _, b := range r.m.Memories {
 		if b.Min > r.options.Pages {
-			return fault("memory", module.RuleBounds, "the memory begins with %d pages of 64 KiB: %d are allowed", b.Min, r.options.Pages)
+			return fault("memory", module.RuleBudget, "the memory begins with %d pages of 64 KiB: %d are allowed", b.Min, r.options.Pages)
 		}
 	}
 	for _, t := range r.m.Tables {
 		if t.Min > r.options.Elements {
-			return fault("table", module.RuleBounds, "a table begins with %d elements: %d are allowed", t.Min, r.options.Elements)
+			return fault("table", module.RuleBudget, "a table begins with %d elements: %d are allowed", t.Min, r.options.Elements)
 		}
 	}
 	return nil

@@ -284,8 +284,8 @@ func TestRefused(t *testing.T) {
 		{"imported memory", head + "\x02\x08\x01\x01e\x01m\x02\x00\x01", meter.Options{}, module.RuleUnsupported},
 		{"imported table", head + "\x02\x09\x01\x01e\x01t\x01\x70\x00\x01", meter.Options{}, module.RuleUnsupported},
 		{"imported global", head + "\x02\x08\x01\x01e\x01g\x03\x7f\x00", meter.Options{}, module.RuleUnsupported},
-		{"large memory", head + "\x05\x03\x01\x00\x02", meter.Options{Pages: 1}, module.RuleBounds},
-		{"large table", head + "\x04\x04\x01\x70\x00\x02", meter.Options{Elements: 1}, module.RuleBounds},
+		{"large memory", head + "\x05\x03\x01\x00\x02", meter.Options{Pages: 1}, module.RuleBudget},
+		{"large table", head + "\x04\x04\x01\x70\x00\x02", meter.Options{Elements: 1}, module.RuleBudget},
 		{"name of the host", head + "\x05\x03\x01\x00\x01\x07\x11\x01\x0d__chhost_fuel\x02\x00", meter.Options{}, module.RuleReserved},
 	} {
 		var fault *module.Error

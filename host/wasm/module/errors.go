@@ -16,7 +16,7 @@ const (
 	RuleUTF8        Rule = "utf8"        // a name is not UTF-8
 	RuleIndex       Rule = "index"       // something is named that the module does not have
 	RuleType        Rule = "type"        // a type or kind is not known, or not allowed here
-	RuleBounds      Rule = "bounds"      // a memory or table is too large
+	RuleBounds      Rule = "bounds"      // a memory's or table's minimum is above its maximum, or either larger than there can be
 	RuleOpcode      Rule = "opcode"      // an instruction is not part of core 2.0, or not allowed here
 	RuleNesting     Rule = "nesting"     // blocks do not match
 	RuleDuplicate   Rule = "duplicate"   // a name is exported twice
