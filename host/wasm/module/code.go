@@ -30,6 +30,8 @@ func (d *decoder) body(all Span, t *FuncType) Body {
 		d.budget(at, "locals of one function", locals, d.budgets.Locals)
 		d.valueType()
 	}
+	d.locals += locals
+	d.budget(int(all.Start), "locals of all functions", d.locals, d.budgets.AllLocals)
 	b.Locals = uint32(locals - params)
 	b.Code = Span{uint32(d.pos), all.End}
 	b.Loops = d.instructions(b.Code, uint32(locals))

@@ -13,6 +13,7 @@ type decoder struct {
 	budgets Options
 	customs int
 	items   int    // of all element segments so far
+	locals  int64  // of all functions so far
 	nesting []byte // of the body that is read: what each open block is
 	effort  effort // and what it makes a compiler do
 

@@ -194,7 +194,7 @@ func TestBudgets(t *testing.T) {
 		sec(10, "\x02"+sized("\x01\x02\x7f"+code+"\x0b")+sized("\x00\x0b")), sec(11, "\x02\x01\x00\x01\x00"), sec(0, "\x01x"), sec(0, "\x01y"))
 	exact := Options{
 		Bytes: len(bin), Types: 2, Imports: 1, Functions: 3, Tables: 2, Globals: 2, Exports: 2, Elements: 2, Data: 2, Customs: 2,
-		Values: 3, Items: 3, Body: len(code) + 4, Locals: 5, Blocks: 13, Loops: 7, Depth: 8, Moves: 4, LoopLocals: 35, Targets: 3,
+		Values: 3, Items: 3, Body: len(code) + 4, Locals: 5, AllLocals: 5, Blocks: 13, Loops: 7, Depth: 8, Moves: 4, LoopLocals: 35, Targets: 3,
 	}
 	if _, err := Decode([]byte(bin), exact); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestBudgets(t *testing.T) {
 		"Locals": func(o *Options) *int { return &o.Locals }, "Blocks": func(o *Options) *int { return &o.Blocks },
 		"Loops": func(o *Options) *int { return &o.Loops }, "Moves": func(o *Options) *int { return &o.Moves },
 		"Depth": func(o *Options) *int { return &o.Depth }, "LoopLocals": func(o *Options) *int { return &o.LoopLocals },
-		"Targets": func(o *Options) *int { return &o.Targets },
+		"Targets": func(o *Options) *int { return &o.Targets }, "AllLocals": func(o *Options) *int { return &o.AllLocals },
 	} {
 		less := exact
 		*field(&less)--

@@ -23,6 +23,10 @@ type Options struct {
 	// Locals is how many locals one function may have, its parameters included.
 	// Default 10,000.
 	Locals int
+	// AllLocals is how many locals all functions may have together. A compiler writes
+	// an instruction for each, so that a module of 14 KB without it would be 144 MB of
+	// code. Default 2,000,000.
+	AllLocals int
 	// Blocks is how many blocks, loops, ifs and branches one function may have, with
 	// each label of a br_table, Loops how many of them may be loops, and Depth how
 	// far they may be nested: the time that compilers take grows with the square of
@@ -69,6 +73,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Items, 1_000_000)
 	set(&o.Body, 1<<20)
 	set(&o.Locals, 10_000)
+	set(&o.AllLocals, 2_000_000)
 	set(&o.Blocks, 20_000)
 	set(&o.Loops, 1_000)
 	set(&o.Depth, 1_000)
