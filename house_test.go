@@ -44,7 +44,7 @@ var rooms = []room{
 	{"host/phx", 0, "The Phoenix wire protocol", "", ""},
 	{"host/registry", 0, "Stores uploaded plugins by digest", "", "go.etcd.io/bbolt"},
 	{"host/router", 0, "Maps topics to channels by pattern", "", ""},
-	{"testdata/hostile", 0, "holds modules that do harm", "", ""},
+	{"testdata/hostile", 0, "Holds the corpus of hostile modules", "", ""},
 	{"host/token", 0, "Verifies the tokens of clients", "", "github.com/go-jose/go-jose/v4"},
 	{"host/wasm/sched", 0, "Shares out the processors between guests", "", ""},
 	{"host/wasm/module", 0, "Reads untrusted WebAssembly modules", "", ""},
@@ -84,7 +84,7 @@ var rooms = []room{
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
 	{"cmd/chhost/internal/systemd", 6, "Tells a service manager how the process is doing", "", ""},
-	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "host host/phx host/wasm testdata/hostile", ""},
+	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "abi host host/phx host/wasm testdata/hostile", ""},
 	{"host/hosttest", 6, "", "host host/channel host/gobuild host/phx host/phx/phxclient host/pubsub/pubsubtest host/wasm", ""},
 }
 
@@ -138,7 +138,7 @@ type start struct {
 var goroutines = map[string]start{
 	"cmd/chhost/internal/author": {1, "Player.Play: the host that a dialogue is played against; it shuts it down and waits for its Run"},
 
-	"cmd/chhost/internal/torture": {1, "rack.ask's caller: stop cancels it and waits"},
+	"cmd/chhost/internal/torture": {1, "rack.round stops the neighbour's client, and waits for it"},
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 

@@ -1,9 +1,10 @@
-;; A data segment behind the memory.
-;; refused: out of bounds
+;; A data segment beyond the end of the memory.
+;; verdict: refused
+;; words: out of bounds
 (module
   (memory (export "memory") 2)
-  (data (i32.const 0x7fffffff) "x")
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (data (i32.const 0x100000) "x"))

@@ -1,9 +1,10 @@
-;; A function of the contract with other parameters.
-;; refused: reply
+;; A function of the contract with another type.
+;; verdict: refused
+;; words: import "chhost_v1" "reply" has the type
 (module
-  (import "chhost_v1" "reply" (func (param i64)))
+  (import "chhost_v1" "reply" (func (param i32)))
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0)))

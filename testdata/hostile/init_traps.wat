@@ -1,9 +1,11 @@
-;; Traps at its start.
-;; refused: unreachable
+;; ch_init traps.
+;; verdict: refused
+;; words: wasm: trap in ch_init
+;; words: unreachable
 (module
   (memory (export "memory") 2)
-  (func (export "ch_init") (result i32) (unreachable))
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (func (export "ch_init") (result i32) (unreachable)))

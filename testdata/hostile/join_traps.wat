@@ -1,8 +1,10 @@
 ;; Traps in join.
-;; join: unreachable
+;; verdict: fails in join
+;; words: wasm: trap in join
+;; words: unreachable
 (module
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (unreachable))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (unreachable))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0)))

@@ -1,9 +1,12 @@
-;; Does not come back when a client leaves.
-;; served: out_of_
+;; Never returns from leave.
+;; verdict: fails in leave
+;; words: limit out_of_fuel exceeded in leave
 (module
   (memory (export "memory") 2)
-  (func (export "leave") (param $ev i32) (result i32) (loop $again (br $again)) (i32.const 0))
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (func (export "leave") (param i32) (result i32)
+    (loop $again (br $again))
+    (i32.const 0)))

@@ -1,13 +1,19 @@
-;; Traps in a broadcast of its own that it intercepts.
-;; later: trap in handle_out
+;; Traps in handle_out, at its own broadcast.
+;; verdict: fails in handle_out
+;; words: wasm: trap in handle_out
+;; words: unreachable
 (module
-  (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
   (import "chhost_v1" "intercept" (func $intercept (param i32 i32)))
+  (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
   (memory (export "memory") 2)
-  (data (i32.const 16) "e{}")
-  (func (export "handle_out") (param $ev i32) (result i32) (unreachable))
-  (func (export "ch_init") (result i32) (call $intercept (i32.const 16) (i32.const 1)) (i32.const 0))
+  (data (i32.const 16) "said")
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call $broadcast (i32.const 16) (i32.const 1) (i32.const 17) (i32.const 2) (i32.const 0)) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $broadcast (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0))
+    (i32.const 0))
+  (func (export "ch_init") (result i32)
+    (call $intercept (i32.const 16) (i32.const 4))
+    (i32.const 0))
+  (func (export "handle_out") (param i32) (result i32) (unreachable)))

@@ -1,9 +1,12 @@
-;; A reply that reaches out of the memory.
-;; push: reply
+;; A reply that ends beyond the memory.
+;; verdict: fails in handle_in
+;; words: reply, argument ptr: 8 bytes at address 131068 are not in the memory
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call $reply (i32.const 0) (i32.const 131064) (i32.const 16) (i32.const 0)) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $reply (i32.const 0) (i32.const 131068) (i32.const 8) (i32.const 0))
+    (i32.const 0)))

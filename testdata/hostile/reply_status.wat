@@ -1,10 +1,13 @@
-;; A reply of a status that there is not.
-;; push: reply
+;; A reply that is neither ok nor an error.
+;; verdict: fails in handle_in
+;; words: 0 (ok) or 1 (error) is allowed, not 9
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
   (data (i32.const 16) "{}")
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call $reply (i32.const 9) (i32.const 16) (i32.const 2) (i32.const 0)) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $reply (i32.const 9) (i32.const 16) (i32.const 2) (i32.const 0))
+    (i32.const 0)))

@@ -1,10 +1,13 @@
-;; A reply that would end the frame and begin another one.
-;; push: reply
+;; A reply of two JSON values.
+;; verdict: fails in handle_in
+;; words: reply, argument ptr: phx: not one JSON value
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
-  (data (i32.const 16) "{}],[")
+  (data (i32.const 16) "{}{}")
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call $reply (i32.const 0) (i32.const 16) (i32.const 5) (i32.const 0)) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $reply (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 0))
+    (i32.const 0)))

@@ -1,9 +1,12 @@
-;; A reply whose address and length wrap.
-;; push: reply
+;; A reply whose end wraps around to a low address.
+;; verdict: fails in handle_in
+;; words: are not in the memory
 (module
   (import "chhost_v1" "reply" (func $reply (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call $reply (i32.const 0) (i32.const -16) (i32.const 32) (i32.const 0)) (i32.const 0)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $reply (i32.const 0) (i32.const -16) (i32.const 32) (i32.const 0))
+    (i32.const 0)))

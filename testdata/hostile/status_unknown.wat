@@ -1,8 +1,9 @@
-;; Returns a status that there is not.
-;; push: status -1
+;; Returns a number that is no status.
+;; verdict: fails in handle_in
+;; words: status 77 was returned
 (module
   (memory (export "memory") 2)
   (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const -1)))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 77)))

@@ -1,9 +1,0 @@
-;; Says that it has a callback that it does not export.
-;; refused: ch_callbacks
-(module
-  (memory (export "memory") 2)
-  (func (export "ch_callbacks") (result i32) (i32.const 0xf))
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))

@@ -1,0 +1,12 @@
+;; Branches out of more blocks than are open.
+;; verdict: refused
+;; words: section code
+;; words: label 99 does not exist
+;; words: (index)
+;; wat2wasm --no-check
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (br 99)))

@@ -1,0 +1,10 @@
+;; Adds two numbers where there are none.
+;; verdict: refused
+;; words: cannot pop the 1st operand for i32.add
+;; wat2wasm --no-check
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.add)))

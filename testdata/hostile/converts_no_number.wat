@@ -1,0 +1,9 @@
+;; Makes an integer of what is no number.
+;; verdict: fails in handle_in
+;; words: invalid conversion to integer
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.trunc_f64_s (f64.const nan))))

@@ -1,0 +1,8 @@
+;; The section of functions says that it has 2^32-1 of them, and ends.
+;; verdict: refused
+;; words: section function, offset 10
+;; words: (count)
+(module binary
+  "\00\61\73\6d\01\00\00\00" ;; the header
+  "\03\05\ff\ff\ff\ff\0f" ;; 2^32-1, and nothing behind it
+)

@@ -1,0 +1,13 @@
+;; An element segment that ends beyond the table: the engine leaves it out, where the
+;; specification has it trap. What it would have put into the table is not there.
+;; verdict: fails in handle_in
+;; words: invalid table access
+(module
+  (memory (export "memory") 2)
+  (table 1 funcref)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call_indirect (param i32) (result i32) (i32.const 0) (i32.const 0)))
+  (elem (i32.const 0) 2 2))

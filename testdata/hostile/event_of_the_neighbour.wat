@@ -1,0 +1,13 @@
+;; Sends an event to the channels of another plugin of the same tenant, which is allowed.
+;; verdict: served
+;; words: no answer
+(module
+  (import "chhost_v1" "broadcast_to" (func $broadcast_to (param i32 i32 i32 i32 i32 i32 i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "neighboursaid")
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $broadcast_to (i32.const 16) (i32.const 9) (i32.const 25) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0))
+    (i32.const 0)))

@@ -1,0 +1,13 @@
+;; Sends what only the host sends: it would end the channels of others.
+;; verdict: fails in handle_in
+;; words: the event phx_close belongs to the host
+(module
+  (import "chhost_v1" "broadcast" (func $broadcast (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "phx_close")
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call $broadcast (i32.const 16) (i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0))
+    (i32.const 0)))

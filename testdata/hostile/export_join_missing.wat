@@ -1,0 +1,8 @@
+;; Nobody can join.
+;; verdict: refused
+;; words: export "join" is missing
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0)))

@@ -1,0 +1,10 @@
+;; A callback of a later version, which nobody would call.
+;; verdict: refused
+;; words: export "handle_later" is not part of the contract
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_later") (param i32) (result i32) (i32.const 0)))

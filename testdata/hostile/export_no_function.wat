@@ -1,0 +1,11 @@
+;; An export of a function that the module does not have.
+;; verdict: refused
+;; words: section export
+;; words: (index)
+(module binary
+  "\00\61\73\6d\01\00\00\00" ;; the header
+  "\01\0d\03\60\00\01\7f\60\01\7f\01\7f\60\00\00" ;; types: () -> i32, i32 -> i32, () -> ()
+  "\03\05\04\00\01\01\01" ;; four functions
+  "\05\03\01\00\02" ;; a memory of two pages
+  "\07\08\01\04join\00\04" ;; function 4 of 4
+)

@@ -1,9 +1,0 @@
-;; Writes a million buffers at once.
-;; push: fd_write
-(module
-  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 2)
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (drop (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1000000) (i32.const 8)) ) (i32.const 0)))

@@ -1,0 +1,14 @@
+;; Logs 64 KiB without end.
+;; verdict: fails in handle_in
+;; words: limit out_of_fuel exceeded in handle_in
+(module
+  (import "chhost_v1" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (loop $again
+      (call $log (i32.const 1) (i32.const 0x10000) (i32.const 0x10000))
+      (br $again))
+    (i32.const 0)))

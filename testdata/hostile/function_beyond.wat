@@ -1,9 +1,0 @@
-;; A function that is not there: the first that the meter adds.
-;; refused: function
-;; wat2wasm --no-check
-(module
-  (memory (export "memory") 2)
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (call 4) (i32.const 0)))

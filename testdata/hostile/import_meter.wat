@@ -1,9 +1,0 @@
-;; The function by which fuel is refilled.
-;; refused: import
-(module
-  (import "__chhost" "refill" (func (param i32)))
-  (memory (export "memory") 2)
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i32.const 0)))

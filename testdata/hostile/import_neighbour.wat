@@ -1,0 +1,10 @@
+;; A function of another plugin.
+;; verdict: refused
+;; words: import "neighbour" "handle_in" is not served
+(module
+  (import "neighbour" "handle_in" (func (param i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0)))

@@ -1,0 +1,13 @@
+;; Calls a function through a table with another type than it has.
+;; verdict: fails in handle_in
+;; words: indirect call type mismatch
+(module
+  (memory (export "memory") 2)
+  (table 1 funcref)
+  (elem (i32.const 0) $none)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (call_indirect (param i32) (result i32) (i32.const 0) (i32.const 0)))
+  (func $none))

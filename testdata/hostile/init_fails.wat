@@ -1,0 +1,10 @@
+;; ch_init says that it has failed.
+;; verdict: refused
+;; words: ch_init returned ERROR: the plugin refuses to start
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (func (export "ch_init") (result i32) (i32.const 1)))

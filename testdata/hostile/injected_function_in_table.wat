@@ -1,0 +1,13 @@
+;; Puts the function behind its own into a table.
+;; verdict: refused
+;; words: section element
+;; words: (index)
+;; wat2wasm --no-check
+(module
+  (memory (export "memory") 2)
+  (table 1 funcref)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (elem (i32.const 0) 4))

@@ -1,0 +1,12 @@
+;; Exports the global behind its own, so that somebody could read it.
+;; verdict: refused
+;; words: section export
+;; words: (index)
+;; wat2wasm --no-check
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const 0))
+  (export "fuel" (global 0)))

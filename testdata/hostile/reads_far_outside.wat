@@ -1,0 +1,9 @@
+;; Reads at an address whose offset takes it beyond 4 GiB.
+;; verdict: fails in handle_in
+;; words: out of bounds memory access
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.load offset=0xffffffff (i32.const -1))))

@@ -1,0 +1,9 @@
+;; The name of a custom section says that it has 2^32-1 bytes.
+;; verdict: refused
+;; words: section custom
+;; words: 4294967295 bytes
+;; words: (truncated)
+(module binary
+  "\00\61\73\6d\01\00\00\00" ;; the header
+  "\00\05\ff\ff\ff\ff\0f" ;; a name of 2^32-1 bytes
+)

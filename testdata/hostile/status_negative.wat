@@ -1,0 +1,9 @@
+;; Returns -1 as a status.
+;; verdict: fails in handle_in
+;; words: status -1 was returned
+(module
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32) (i32.const -1)))

@@ -1,9 +1,0 @@
-;; Grows a table for ever.
-;; push: out_of_
-(module
-  (memory (export "memory") 2)
-  (table $t 0 funcref)
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (loop $again (drop (table.grow $t (ref.null func) (i32.const 1000))) (br $again)) (i32.const 0)))

@@ -1,8 +1,0 @@
-;; Writes half behind the memory.
-;; push: out of bounds
-(module
-  (memory (export "memory") 2)
-  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
-  (func (export "ch_buffer") (param $size i32) (result i32) (i32.const 1024))
-  (func (export "join") (param $ev i32) (result i32) (i32.const 0))
-  (func (export "handle_in") (param $ev i32) (result i32) (i64.store (i32.const 131068) (i64.const -1)) (i32.const 0)))
