@@ -75,13 +75,14 @@ var rooms = []room{
 
 	{"host", 5, "The channel host", "host/...", ""},
 
-	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/phx/phxclient host/socket host/tenant", "github.com/urfave/cli/v2 github.com/lmittmann/tint"},
+	{"cmd/chhost", 6, "", "abi cmd/chhost/internal/... host host/admin host/phx host/phx/phxclient host/registry host/socket host/tenant host/token", "github.com/urfave/cli/v2 github.com/lmittmann/tint"},
 	{"cmd/chhost/internal/author", 6, "Checks, calls and tests a plugin without a server", "abi host host/channel host/gobuild host/hosttest/conversation host/phx host/wasm", ""},
 	{"cmd/chhost/internal/authority", 6, "Obtains certificates from a certificate authority", "", "golang.org/x/crypto"},
 	{"cmd/chhost/internal/config", 6, "is the one table of what chhost serve can be told", "abi host", "github.com/pelletier/go-toml"},
 	{"cmd/chhost/internal/console", 6, "The guide's session at a prompt", "abi host host/phx", "github.com/peterh/liner"},
 	{"cmd/chhost/internal/dev", 6, "Builds a plugin from source", "host host/client host/gobuild", "github.com/fsnotify/fsnotify"},
 	{"cmd/chhost/internal/load", 6, "Puts a server under load and measures it", "host/phx host/phx/phxclient", "github.com/HdrHistogram/hdrhistogram-go"},
+	{"cmd/chhost/internal/remote", 6, "Talks to a running host", "abi", ""},
 	{"cmd/chhost/internal/scaffold", 6, "Makes the first files of a plugin", "", ""},
 	{"cmd/chhost/internal/systemd", 6, "Tells a service manager how the process is doing", "", ""},
 	{"cmd/chhost/internal/torture", 6, "Uploads hostile modules to a host", "abi host host/phx host/wasm testdata/hostile", ""},
@@ -142,7 +143,7 @@ var goroutines = map[string]start{
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
-	"cmd/chhost":                 {4, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns"},
+	"cmd/chhost":                 {5, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics, whose AfterFunc closes their server and is stopped before it returns; progress.end waits for what tells it"},
 	"cmd/chhost/internal/dev":    {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load":   {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                       {7, "Host.Run: the loops of the transports, of the engine, of pubsub and of the registry's tenants, and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},

@@ -44,7 +44,10 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if i < 0 {
 		return nil, unknownCommand(app, args[1])
 	}
-	command := app.Commands[i]
+	command, at, err := descend(app.Commands[i], args)
+	if err != nil || at == len(args) {
+		return args, err
+	}
 	takesValue := make(map[string]bool)
 	for _, f := range command.Flags {
 		_, isBool := f.(*cli.BoolFlag)
@@ -53,7 +56,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	flags, rest := []string{}, []string{}
-	for todo := args[2:]; len(todo) > 0; todo = todo[1:] {
+	for todo := args[at:]; len(todo) > 0; todo = todo[1:] {
 		arg := todo[0]
 		if arg == "--" {
 			rest = append(rest, todo[1:]...)
@@ -64,7 +67,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 			continue
 		}
 		if isHelp(arg) { // of the command, whatever else is there: load echo --help
-			return append(slices.Clone(args[:2]), arg), nil
+			return append(slices.Clone(args[:at]), arg), nil
 		}
 		name, _, assigned := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		value, known := takesValue[name]
@@ -74,14 +77,60 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		flags = append(flags, arg)
 		if value && !assigned {
 			if len(todo) == 1 {
-				return nil, &usageError{command.Name, fmt.Sprintf("--%s needs a value", name)}
+				return nil, &usageError{nameOf(command), fmt.Sprintf("--%s needs a value", name)}
 			}
 			todo = todo[1:]
 			flags = append(flags, todo[0])
 		}
 	}
-	out := append(slices.Clone(args[:2]), flags...)
+	out := append(slices.Clone(args[:at]), flags...)
 	return append(append(out, "--"), rest...), nil
+}
+
+// descend follows the arguments to the command that they name, which is within others:
+// tenant create. at is where its own begin, or all of them if they ask for help.
+func descend(command *cli.Command, args []string) (found *cli.Command, at int, err error) {
+	for at = 2; len(command.Subcommands) > 0; at++ {
+		var names []string
+		for _, sub := range command.Subcommands {
+			names = append(names, sub.Name)
+		}
+		if at < len(args) && isHelp(args[at]) {
+			return command, len(args), nil
+		}
+		if at == len(args) || strings.HasPrefix(args[at], "-") {
+			return nil, 0, &usageError{nameOf(command), fmt.Sprintf("%s needs one of %s behind it", nameOf(command), strings.Join(names, ", "))}
+		}
+		i := slices.Index(names, args[at])
+		if i < 0 {
+			text := fmt.Sprintf("there is no command %q of %s", args[at], nameOf(command))
+			if near := abi.Nearest(args[at], names); near != "" {
+				text += fmt.Sprintf(": did you mean %q?", near)
+			}
+			return nil, 0, &usageError{nameOf(command), text}
+		}
+		command = command.Subcommands[i]
+	}
+	return command, at, nil
+}
+
+// nameOf is what is typed for a command behind "chhost".
+func nameOf(command *cli.Command) string {
+	if name, ok := strings.CutPrefix(command.HelpName, "chhost "); ok {
+		return name
+	}
+	return command.Name
+}
+
+// group is a command that consists of others.
+func group(command *cli.Command, parts ...*cli.Command) *cli.Command {
+	command.HideHelpCommand = true
+	for _, part := range parts {
+		part.HelpName = "chhost " + command.Name + " " + part.Name
+		part.HideHelpCommand = true
+	}
+	command.Subcommands = parts
+	return command
 }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "--help" || arg == "-help" }
@@ -104,11 +153,11 @@ func unknownFlag(command *cli.Command, name string, known map[string]bool) error
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	text := fmt.Sprintf("%s has no flag --%s", command.Name, name)
+	text := fmt.Sprintf("%s has no flag --%s", nameOf(command), name)
 	if near := abi.Nearest(name, names); near != "" {
 		text += fmt.Sprintf(": did you mean --%s?", near)
 	}
-	return &usageError{command.Name, text}
+	return &usageError{nameOf(command), text}
 }
 
 // valueError is what the library says of a value that a flag does not take, which ends
@@ -129,16 +178,16 @@ func valueError(command *cli.Command, err error) error {
 		}
 		text = fmt.Sprintf("%s for --%s: %s", rest, f.Names()[0], want)
 	}
-	return &usageError{command.Name, text}
+	return &usageError{nameOf(command), text}
 }
 
 // arguments checks how many arguments a command was given.
 func arguments(c *cli.Context, want ...string) error {
 	switch n := c.NArg(); {
 	case n < len(want):
-		return &usageError{c.Command.Name, fmt.Sprintf("%s needs %s", c.Command.Name, want[n])}
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%s needs %s", nameOf(c.Command), want[n])}
 	case n > len(want):
-		return &usageError{c.Command.Name, fmt.Sprintf("%s does not know what to do with %q", c.Command.Name, c.Args().Get(len(want)))}
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(len(want)))}
 	}
 	return nil
 }

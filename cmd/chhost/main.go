@@ -73,10 +73,15 @@ func compilerOf(c *cli.Context) *host.Compiler {
 }
 
 func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
-	commands := []*cli.Command{newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), healthCommand(), loadCommand(), tortureCommand()}
-	for _, command := range commands {
+	commands := []*cli.Command{
+		newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), healthCommand(), loadCommand(), tortureCommand(),
+		loginCommand(), logoutCommand(), contextsCommand(), pushCommand(), deployCommand(), rollbackCommand(), versionsCommand(), logsCommand(), tailCommand(),
+		tenantCommand(), routesCommand(), publishCommand(), tokenCommand(), deployTokenCommand(), backupCommand(),
+	}
+	for todo := commands; len(todo) > 0; todo = todo[1:] {
 		// A value that a flag does not take; the library would print all of the help.
-		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return valueError(c.Command, err) }
+		todo[0].OnUsageError = func(c *cli.Context, err error, _ bool) error { return valueError(c.Command, err) }
+		todo = append(todo, todo[0].Subcommands...)
 	}
 	return &cli.App{
 		Name:      "chhost",

@@ -67,6 +67,14 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	store, err := openRegistry(c, cfg.Logger)
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer store.Close()
+		cfg.Registry = store
+	}
 	if dir := c.String("acme-cache"); dir != "" {
 		if err := authority.Prepare(dir); err != nil {
 			return err
@@ -180,8 +188,8 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		return cfg, err
 	}
 	plugins := pluginFiles{settings: settings, limits: pluginLimits, byFile: make(map[string]*host.Plugin)}
-	if len(c.StringSlice("route")) == 0 {
-		return cfg, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm'"}
+	if len(c.StringSlice("route")) == 0 && c.String("data") == "" {
+		return cfg, &usageError{"serve", "serve needs at least one --route, such as --route 'foods:*=food.wasm', or --data DIR, where plugins are kept that chhost push uploads"}
 	}
 	if cfg.Routes, err = parseRoutes(c, plugins.read); err != nil {
 		return cfg, err

@@ -17,6 +17,9 @@ const envPrefix = "CHHOST_"
 // beside a service of the name chhost. No row may begin so.
 var foreign = []string{envPrefix + "SERVICE_", envPrefix + "PORT"}
 
+// others are the variables of commands that talk to a host. No row may have one.
+var others = []string{envPrefix + "CONTEXT", envPrefix + "SERVER", envPrefix + "TENANT", envPrefix + "TOKEN", envPrefix + "TOKEN_FILE"}
+
 // Environment reads an environment in the form of [os.Environ]. A list is one
 // value as it is, or several as the file has them: ["a", "b"]. A variable that names
 // no row is a fault only if it is near one: an environment belongs to many programs.
@@ -26,7 +29,7 @@ func (t Table) Environment(environ []string) (Values, error) {
 	var faults Faults
 	for _, variable := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || slices.ContainsFunc(foreign, func(f string) bool { return strings.HasPrefix(name, f) }) {
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(others, name) || slices.ContainsFunc(foreign, func(f string) bool { return strings.HasPrefix(name, f) }) {
 			continue
 		}
 		i := slices.IndexFunc(t, func(r Row) bool { return r.Env() == name })

@@ -10,6 +10,7 @@ import (
 // The headings of the documentation.
 const (
 	groupServed    = "What is served"
+	groupTenants   = "Tenants"
 	groupListening = "Where, and to whom"
 	groupTLS       = "TLS"
 	groupPressure  = "What clients may use"
@@ -21,7 +22,7 @@ const (
 // Serve is the table of chhost serve; other commands that serve share rows of it.
 func Serve() Table {
 	var all Table
-	for _, rows := range []Table{servedRows(), listeningRows(), tlsRows(), pressureRows(), guestRows(), endRows(), operationRows()} {
+	for _, rows := range []Table{servedRows(), tenantRows(), listeningRows(), tlsRows(), pressureRows(), guestRows(), endRows(), operationRows()} {
 		all = append(all, rows...)
 	}
 	return all

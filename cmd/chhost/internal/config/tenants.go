@@ -1,0 +1,14 @@
+package config
+
+// DefaultAdminAddr is where the admin API is, if nothing else is said.
+const DefaultAdminAddr = "127.0.0.1:4001"
+
+// tenantRows are about a host whose tenants and plugins are in a registry.
+func tenantRows() Table {
+	return Table{
+		{Name: "data", Group: groupTenants, Path: WholePath, Example: []string{"/var/lib/chhost"}, Usage: "keep tenants and their plugins in `DIR`, and serve what is there; the admin API changes it while it is served"},
+		{Name: "admin-addr", Group: groupTenants, Default: DefaultAdminAddr, Usage: "with --data: the admin API listens on `HOST:PORT`, where only operators should come"},
+		{Name: "admin-host", Group: groupTenants, Kind: Texts, Example: []string{"admin.example.com"}, Usage: "the admin API answers to the name `NAME` too, besides localhost and addresses"},
+		{Name: "operator-token-file", Group: groupTenants, Path: WholePath, DefaultText: "operator-token in DIR, made at the first start", Example: []string{"/run/secrets/operator-token"}, Usage: "the operator's token is in `FILE`"},
+	}
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/cmd/chhost/internal/console"
+	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+)
+
+func loginCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "login",
+		Category:  remoteCategory,
+		Usage:     "remember a host and the token for it, as a context",
+		UsageText: "chhost login [NAME] --server URL [--token-file FILE] [--tenant NAME]",
+		Description: "Asks the host whether it knows the token, and keeps both as the context NAME (default:\n" +
+			"\"default\"), which is the current one from then on. The token is the operator's, which\n" +
+			"chhost serve --data shows when it starts first, or a deploy token of one tenant, which\n" +
+			"chhost deploy-token create makes. It is read from FILE, from the standard input, or\n" +
+			"asked for at a terminal; never from an argument, which others see.\n\n" +
+			"Contexts lie in chhost/contexts.json below $XDG_CONFIG_HOME (or ~/.config), which only\n" +
+			"you can read. Without a login, as in CI, CHHOST_SERVER, CHHOST_TOKEN and CHHOST_TENANT\n" +
+			"say the same.\n\n" +
+			"Examples:\n\n" +
+			"   chhost login --token-file data/operator-token\n" +
+			"   chhost login prod --server https://admin.example.com --tenant acme < token",
+		Flags: tenantFlags(
+			&cli.BoolFlag{Name: "plain", Usage: "send the token over http:// to another machine, where everybody on the way can read it"},
+		),
+		Action: login,
+	}
+}
+
+func login(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return arguments(c, "")
+	}
+	name := either(c.Args().First(), "default")
+	file, err := remote.ContextsFile(os.Getenv)
+	if err != nil {
+		return err
+	}
+	all, err := remote.ReadContexts(file)
+	if err != nil {
+		return err
+	}
+	kept := all.Contexts[name]
+	added := remote.Context{
+		Server: either(c.String("server"), os.Getenv("CHHOST_SERVER"), kept.Server, defaultServer),
+		Tenant: either(c.String("tenant"), os.Getenv("CHHOST_TENANT")),
+		Plain:  c.Bool("plain"),
+	}
+	at, err := remote.ParseServer(added.Server)
+	if err != nil {
+		return &usageError{"login", "--server: " + err.Error()}
+	}
+	added.Server = at.String()
+	if added.Token, err = loginToken(c); err != nil {
+		return err
+	}
+	client, err := remote.New(remote.Config{Server: added.Server, Token: added.Token, Plain: added.Plain, Agent: "chhost/" + version()})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var who identity
+	a := &admin{Client: client}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: remote.Path("v1", "whoami")}, &who)
+	if err != nil {
+		return err
+	}
+	added.Tenant = either(added.Tenant, who.Tenant)
+	all.Put(name, added)
+	if err := all.Write(file); err != nil {
+		return fmt.Errorf("the context cannot be kept: %w", err)
+	}
+	return report(c, answer, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "logged in to %s as %s; the context %q is the current one\n", added.Server, who, name)
+		return err
+	})
+}
+
+// identity is who a token is.
+type identity struct {
+	Name     string `json:"name"`
+	Operator bool   `json:"operator"`
+	Tenant   string `json:"tenant"`
+}
+
+func (who identity) String() string {
+	if who.Operator {
+		return "the operator"
+	}
+	return fmt.Sprintf("the deploy token %s of the tenant %s", remote.Printable(who.Name), remote.Printable(who.Tenant))
+}
+
+// loginToken is the token that is given, or asked for.
+func loginToken(c *cli.Context) (string, error) {
+	token, err := givenToken(c, os.Getenv)
+	if token != "" || err != nil {
+		return token, err
+	}
+	if c.App.Reader == os.Stdin && isTerminal(os.Stdin) {
+		if token, err = console.Secret("token: "); err != nil {
+			return "", fmt.Errorf("no token was typed: %w", err)
+		}
+	} else {
+		data, err := readInput(c, "-", 64<<10)
+		if err != nil {
+			return "", err
+		}
+		token = string(data)
+	}
+	return oneLine(token, "the standard input")
+}
+
+func logoutCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "logout",
+		Category:  remoteCategory,
+		Usage:     "forget a context and its token",
+		UsageText: "chhost logout [NAME]",
+		Description: "Forgets the context NAME, or the current one. The host is not asked: a deploy token\n" +
+			"holds until it expires, or until chhost deploy-token revoke.",
+		Action: logout,
+	}
+}
+
+func logout(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return arguments(c, "")
+	}
+	return changeContexts(func(all *remote.Contexts) error {
+		name := either(c.Args().First(), all.Current)
+		if _, found, err := all.Find(name); err != nil || !found {
+			return orError(err, "there is no context to forget")
+		}
+		all.Remove(name)
+		fmt.Fprintf(c.App.Writer, "the context %q is forgotten\n", name)
+		if all.Current != "" {
+			fmt.Fprintf(c.App.Writer, "the current one is %q\n", all.Current)
+		}
+		return nil
+	})
+}
+
+func contextsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "contexts",
+		Category:  remoteCategory,
+		Usage:     "list the hosts that you have logged in to, and choose one",
+		UsageText: "chhost contexts [use NAME] [--tenant NAME]",
+		Description: "Without an argument it lists the contexts, without their tokens; the current one has a\n" +
+			"star. use makes another one the current one; --tenant sets its tenant.\n\n" +
+			"Examples:\n\n" +
+			"   chhost contexts\n" +
+			"   chhost contexts use prod --tenant acme",
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "tenant", Aliases: []string{"t"}, Usage: "use: the tenant that is meant from now on, `NAME`"},
+			jsonFlag(),
+		},
+		Action: contexts,
+	}
+}
+
+func contexts(c *cli.Context) error {
+	switch c.Args().First() {
+	case "":
+		return listContexts(c)
+	case "use":
+		if err := arguments(c, "", "the name of a context (chhost contexts lists them)"); err != nil {
+			return err
+		}
+		return changeContexts(func(all *remote.Contexts) error {
+			name := c.Args().Get(1)
+			chosen, _, err := all.Find(name)
+			if err != nil {
+				return err
+			}
+			chosen.Tenant = either(c.String("tenant"), chosen.Tenant)
+			all.Put(name, chosen)
+			fmt.Fprintf(c.App.Writer, "%q is the current context: %s, tenant %s\n", name, chosen.Server, either(chosen.Tenant, defaultTenant))
+			return nil
+		})
+	}
+	return &usageError{"contexts", "contexts takes nothing, or use NAME"}
+}
+
+func listContexts(c *cli.Context) error {
+	file, err := remote.ContextsFile(os.Getenv)
+	if err != nil {
+		return err
+	}
+	all, err := remote.ReadContexts(file)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		for name, of := range all.Contexts {
+			of.Token = ""
+			all.Contexts[name] = of
+		}
+		data, err := json.Marshal(all)
+		if err != nil {
+			return err
+		}
+		return writeRaw(c.App.Writer, data)
+	}
+	if len(all.Contexts) == 0 {
+		_, err := fmt.Fprintln(c.App.Writer, "there is no context: chhost login makes one")
+		return err
+	}
+	rows := [][]string{{" ", "CONTEXT", "SERVER", "TENANT"}}
+	for _, name := range all.Names() {
+		mark := " "
+		if name == all.Current {
+			mark = "*"
+		}
+		rows = append(rows, []string{mark, name, all.Contexts[name].Server, either(all.Contexts[name].Tenant, defaultTenant)})
+	}
+	return table(c.App.Writer, rows)
+}
+
+// changeContexts lets f edit the contexts, and keeps them if it returns no error.
+func changeContexts(f func(*remote.Contexts) error) error {
+	file, err := remote.ContextsFile(os.Getenv)
+	if err != nil {
+		return err
+	}
+	all, err := remote.ReadContexts(file)
+	if err != nil {
+		return err
+	}
+	if err := f(&all); err != nil {
+		return err
+	}
+	return all.Write(file)
+}
+
+func orError(err error, text string) error {
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s", text)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/phx/phxclient"
+)
+
+func tailCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "tail",
+		Category:  remoteCategory,
+		Usage:     "join a topic as a client, and show what comes",
+		UsageText: "chhost tail URL TOPIC [--push EVENT [--payload JSON]] [--count N] [FLAGS]",
+		Description: "Connects to the socket at URL, of any server that speaks the Phoenix Channels protocol,\n" +
+			"joins TOPIC and writes what the server sends: the answer to the join, then each message\n" +
+			"with its event. With --push it pushes one event first and writes the reply. It ends with\n" +
+			"--count messages (0: after join and push), or when it is interrupted.\n\n" +
+			"Examples:\n\n" +
+			"   chhost tail ws://localhost:4000/t/acme/socket rooms:lobby\n" +
+			"   chhost tail ws://localhost:4000/t/acme/socket rooms:lobby --push new:msg --payload '{\"body\":\"hi\"}' --count 0",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "params", Value: "{}", Usage: "join with a `JSON` object"},
+			&cli.StringFlag{Name: "push", Usage: "push `EVENT` after the join"},
+			&cli.StringFlag{Name: "payload", Value: "{}", Usage: "with this payload, a `JSON` object"},
+			&cli.IntFlag{Name: "count", Value: -1, Usage: "end after `N` messages", DefaultText: "never"},
+			&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long to wait for the connection, the join and the reply, a `TIME`"},
+		},
+		Action: tail,
+	}
+}
+
+func tail(c *cli.Context) error {
+	if err := arguments(c, "the URL of a socket, such as ws://localhost:4000/socket", "a topic, such as rooms:lobby"); err != nil {
+		return err
+	}
+	params, err := phx.Object([]byte(c.String("params")))
+	if err != nil {
+		return &usageError{"tail", "--params: " + err.Error()}
+	}
+	payload, err := phx.Object([]byte(c.String("payload")))
+	if err != nil {
+		return &usageError{"tail", "--payload: " + err.Error()}
+	}
+	url, topic := c.Args().Get(0), c.Args().Get(1)
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	client, err := phxclient.Connect(ctx, url, phxclient.ClientOptions{})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	channel, response, err := client.Join(ctx, topic, params)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "joined %s %s\n", remote.Printable(topic), remote.Printable(string(response.Data())))
+	if event := c.String("push"); event != "" {
+		reply, err := channel.Push(ctx, event, payload)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("%s was not answered within %v", event, c.Duration("timeout"))
+		}
+		fmt.Fprintf(c.App.Writer, "%s %s\n", reply.Status, remote.Printable(string(reply.Payload.Data())))
+	}
+	for n := c.Int("count"); n != 0; n-- {
+		message, err := channel.Receive(c.Context)
+		if c.Context.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.App.Writer, "%s %s\n", remote.Printable(message.Event), remote.Printable(string(message.Payload.Data())))
+	}
+	return nil
+}

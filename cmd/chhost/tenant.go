@@ -1,0 +1,325 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+	"github.com/chhost/chhost/host/tenant"
+)
+
+func tenantCommand() *cli.Command {
+	return group(&cli.Command{
+		Name:     "tenant",
+		Category: remoteCategory,
+		Usage:    "create and change the tenants of a host",
+		UsageText: "chhost tenant create|set NAME [FLAGS]\n" +
+			"chhost tenant show|usage|topics|sockets|audit|suspend|resume|drain [NAME]\n" +
+			"chhost tenant delete NAME --yes\n" +
+			"chhost tenant list|limits",
+		Description: "A tenant owns plugins, routes, limits and a namespace of topics. Its clients connect to\n" +
+			"/t/NAME/socket, or to /socket below a host name of its own. The tenant \"default\", at\n" +
+			"/socket, is always there. Without NAME it is the context's. These commands are the\n" +
+			"operator's, but for show and usage.",
+	}, tenantCreateCommand(), tenantSetCommand(),
+		tenantPart("show", "show what is stored of a tenant", "", showTenant),
+		tenantListCommand(),
+		tenantPart("usage", "show what a tenant uses", "What is of now, and what was counted since the host started.", tenantUsage),
+		tenantPart("topics", "list the topics that are joined now", "", tenantTopics),
+		tenantPart("sockets", "list the clients that are connected now", "", tenantSockets),
+		tenantPart("audit", "show who changed what", "The newest 100 entries of the audit log, oldest first; --tenant has no part in the\nentries of the host itself.", tenantAudit),
+		tenantPart("suspend", "refuse the clients of a tenant until it is resumed", "They are disconnected with code 1013, and refused with \"tenant_suspended\".", tenantDo("suspend")),
+		tenantPart("resume", "let the clients of a suspended tenant in again", "", tenantDo("resume")),
+		tenantDrainCommand(), tenantDeleteCommand(), tenantLimitsCommand())
+}
+
+// tenantPart is a command about one tenant that takes nothing but its name.
+func tenantPart(name, usage, description string, action func(c *cli.Context, a *admin) error) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, UsageText: "chhost tenant " + name + " [NAME] [FLAGS]", Description: description,
+		Flags:  tenantFlags(),
+		Action: func(c *cli.Context) error { return withTenant(c, 1, action) },
+	}
+}
+
+// withTenant connects to the host and lets the argument name the tenant. At most most
+// arguments are taken.
+func withTenant(c *cli.Context, most int, action func(c *cli.Context, a *admin) error) error {
+	if c.NArg() > most {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(most))}
+	}
+	a, err := connectTo(c)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	a.tenant = either(c.Args().First(), a.tenant)
+	return action(c, a)
+}
+
+// settingFlags are read by edit.
+func settingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "host", Usage: "clients reach it by the host name `NAME`, such as acme.example.com (repeatable)"},
+		&cli.StringSliceFlag{Name: "origin", Usage: "pages of `ORIGIN` may connect, such as https://acme.example.com (repeatable)"},
+		&cli.StringSliceFlag{Name: "limit", Usage: "a bound, `NAME=N`, or NAME=default; chhost tenant limits lists them (repeatable)"},
+		&cli.StringFlag{Name: "connect", Usage: "the plugin `NAME` decides about new sockets"},
+		&cli.StringFlag{Name: "issuers", Usage: "whose tokens clients bring, as the JSON in `FILE`: [{\"issuer\", \"audience\", \"keys\" or \"jwks\"}]; - is the standard input"},
+	}
+}
+
+// settings are what is stored of a tenant and can be set.
+type settings struct {
+	Hosts   []string         `json:"hosts"`
+	Origins []string         `json:"origins"`
+	Limits  map[string]int64 `json:"limits"`
+	Issuers json.RawMessage  `json:"issuers,omitempty"`
+	Connect string           `json:"connect"`
+}
+
+// edit changes what the flags name, and leaves the rest.
+func (s *settings) edit(c *cli.Context) error {
+	if c.IsSet("host") {
+		s.Hosts = c.StringSlice("host")
+	}
+	if c.IsSet("origin") {
+		s.Origins = c.StringSlice("origin")
+	}
+	if c.IsSet("connect") {
+		s.Connect = c.String("connect")
+	}
+	for _, text := range c.StringSlice("limit") {
+		if err := s.limit(c, text); err != nil {
+			return err
+		}
+	}
+	if file := c.String("issuers"); file != "" {
+		data, err := readInput(c, file, 1<<20)
+		if err != nil {
+			return err
+		}
+		if !json.Valid(data) {
+			return fmt.Errorf("--issuers %s is no JSON", file)
+		}
+		s.Issuers = data
+	}
+	return nil
+}
+
+func (s *settings) limit(c *cli.Context, text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	var names []string
+	for _, l := range tenant.LimitTable() {
+		names = append(names, l.Name)
+	}
+	if !ok || !slices.Contains(names, name) {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected NAME=N with a name of %s", text, strings.Join(names, ", "))}
+	}
+	if value == "default" {
+		delete(s.Limits, name)
+		return nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected a whole number, or default", text)}
+	}
+	if s.Limits == nil {
+		s.Limits = make(map[string]int64)
+	}
+	s.Limits[name] = n
+	return nil
+}
+
+func tenantCreateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "create",
+		Usage:     "add a tenant",
+		UsageText: "chhost tenant create NAME [--host NAME ...] [FLAGS]",
+		Description: "NAME is up to 63 lower case letters, digits and hyphens. What is not set can be set\n" +
+			"later, with chhost tenant set.\n\n" +
+			"Examples:\n\n" +
+			"   chhost tenant create acme\n" +
+			"   chhost tenant create acme --host acme.rt.example.com --limit connections=500",
+		Flags: remoteFlags(append(settingFlags(), changeFlags()[0])...),
+		Action: func(c *cli.Context) error {
+			if err := arguments(c, "the name of the new tenant, such as acme"); err != nil {
+				return err
+			}
+			return withTenant(c, 1, func(c *cli.Context, a *admin) error {
+				var s settings
+				if err := s.edit(c); err != nil {
+					return err
+				}
+				return putTenant(c, a, remote.Call{JSON: s, IfMissing: true}, "is created")
+			})
+		},
+	}
+}
+
+func tenantSetCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "set",
+		Usage:     "change the settings of a tenant",
+		UsageText: "chhost tenant set [NAME] [--host NAME ...] [--clear WHAT] [FLAGS]",
+		Description: "What a flag names is replaced, and the rest stays; of the limits each for itself. --clear\n" +
+			"sets a list back first. If somebody else changes the tenant at the same time, it is\n" +
+			"refused.\n\n" +
+			"Examples:\n\n" +
+			"   chhost tenant set acme --limit connections=1000 --limit topics=default\n" +
+			"   chhost tenant set acme --clear hosts --origin https://acme.example.com",
+		Flags: tenantFlags(append(settingFlags(),
+			append(changeFlags(), &cli.StringSliceFlag{Name: "clear", Usage: "set `WHAT` back first: hosts, origins, limits, issuers or connect (repeatable)"})...)...),
+		Action: func(c *cli.Context) error { return withTenant(c, 1, setTenant) },
+	}
+}
+
+func setTenant(c *cli.Context, a *admin) error {
+	var s settings
+	before, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &s)
+	if err != nil {
+		return err
+	}
+	clear := map[string]func(){
+		"hosts": func() { s.Hosts = nil }, "origins": func() { s.Origins = nil }, "limits": func() { s.Limits = nil },
+		"issuers": func() { s.Issuers = nil }, "connect": func() { s.Connect = "" },
+	}
+	for _, what := range c.StringSlice("clear") {
+		f, ok := clear[what]
+		if !ok {
+			return &usageError{nameOf(c.Command), fmt.Sprintf("--clear %q is none of %s", what, strings.Join(slices.Sorted(maps.Keys(clear)), ", "))}
+		}
+		f()
+	}
+	if err := s.edit(c); err != nil {
+		return err
+	}
+	call := change(c, remote.Call{JSON: s})
+	if call.IfRevision == 0 {
+		call.IfRevision = before.Revision
+	}
+	return putTenant(c, a, call, "is changed")
+}
+
+// putTenant stores the settings of a tenant.
+func putTenant(c *cli.Context, a *admin, call remote.Call, done string) error {
+	call = withDryRun(c, call)
+	call.Method, call.Path = http.MethodPut, a.of()
+	var t record
+	answer, err := a.ask(c, call, &t)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		if c.Bool("dry-run") {
+			done = "could be stored; nothing has changed"
+		}
+		_, err := fmt.Fprintf(w, "the tenant %s %s (revision %d)\n", a.tenant, done, t.Revision)
+		return err
+	})
+}
+
+func tenantDo(action string) func(c *cli.Context, a *admin) error {
+	return func(c *cli.Context, a *admin) error {
+		var t record
+		answer, err := a.ask(c, remote.Call{Method: http.MethodPost, Path: a.of(action)}, &t)
+		if err != nil {
+			return err
+		}
+		return report(c, answer, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "the tenant %s is %sed\n", a.tenant, strings.TrimSuffix(action, "e"))
+			return err
+		})
+	}
+}
+
+func tenantDrainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "drain",
+		Usage:     "close the sockets of a tenant, a few at a time",
+		UsageText: "chhost tenant drain [NAME] [--window TIME] [FLAGS]",
+		Description: "Clients are told to come back (code 1012), here or where a load balancer leads them by\n" +
+			"then. The command returns when all are closed.",
+		Flags:  tenantFlags(&cli.DurationFlag{Name: "window", Usage: "within this `TIME`", DefaultText: "10s"}),
+		Action: func(c *cli.Context) error { return withTenant(c, 1, drainTenant) },
+	}
+}
+
+func drainTenant(c *cli.Context, a *admin) error {
+	body := map[string]string{}
+	if c.IsSet("window") {
+		body["window"] = c.Duration("window").String()
+	}
+	p := newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), "the sockets of "+a.tenant+" are closed")
+	defer p.end()
+	var drained struct {
+		Closed int `json:"closed"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodPost, Path: a.of("drain"), JSON: body}, &drained)
+	p.end()
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%d sockets of %s were closed\n", drained.Closed, a.tenant)
+		return err
+	})
+}
+
+func tenantDeleteCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "forget a tenant with its plugins",
+		UsageText: "chhost tenant delete NAME --yes [FLAGS]",
+		Description: "Its clients are disconnected, and its plugins, versions and settings are gone: only a\n" +
+			"backup brings them back.",
+		Flags: remoteFlags(&cli.BoolFlag{Name: "yes", Usage: "that is meant"}),
+		Action: func(c *cli.Context) error {
+			if err := arguments(c, "the name of a tenant"); err != nil {
+				return err
+			}
+			if !c.Bool("yes") {
+				return &usageError{nameOf(c.Command), fmt.Sprintf("that cannot be undone: add --yes if all of %s is to go", c.Args().First())}
+			}
+			return withTenant(c, 1, func(c *cli.Context, a *admin) error {
+				answer, err := a.ask(c, remote.Call{Method: http.MethodDelete, Path: a.of()}, nil)
+				if err != nil {
+					return err
+				}
+				return report(c, answer, func(w io.Writer) error {
+					_, err := fmt.Fprintf(w, "the tenant %s is deleted\n", a.tenant)
+					return err
+				})
+			})
+		},
+	}
+}
+
+func tenantLimitsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "limits",
+		Usage:     "list what --limit can bound",
+		UsageText: "chhost tenant limits",
+		Action: func(c *cli.Context) error {
+			if err := arguments(c); err != nil {
+				return err
+			}
+			rows := [][]string{{"LIMIT", "DEFAULT", "OF", "ERROR", "BOUNDS"}}
+			for _, l := range tenant.LimitTable() {
+				value := "the host's"
+				if l.Default != 0 {
+					value = strconv.FormatInt(l.Default, 10)
+				}
+				rows = append(rows, []string{l.Name, value, l.Unit, l.Error, l.Sense})
+			}
+			return table(c.App.Writer, rows)
+		},
+	}
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+)
+
+// record is what a host tells of a tenant.
+type record struct {
+	Name      string           `json:"name"`
+	Revision  uint64           `json:"revision"`
+	Created   time.Time        `json:"created"`
+	Hosts     []string         `json:"hosts"`
+	Origins   []string         `json:"origins"`
+	Limits    map[string]int64 `json:"limits"`
+	Suspended bool             `json:"suspended"`
+	Connect   string           `json:"connect"`
+	Routes    []route          `json:"routes"`
+	Plugins   []struct {
+		Name    string `json:"name"`
+		Active  int    `json:"active"`
+		Canary  int    `json:"canary"`
+		Percent int    `json:"percent"`
+		Last    int    `json:"last"`
+	} `json:"plugins"`
+}
+
+func tenantListCommand() *cli.Command {
+	return &cli.Command{
+		Name: "list", Usage: "list the tenants", UsageText: "chhost tenant list [FLAGS]",
+		Flags: remoteFlags(),
+		Action: func(c *cli.Context) error {
+			if err := arguments(c); err != nil {
+				return err
+			}
+			return withTenant(c, 0, listTenants)
+		},
+	}
+}
+
+func listTenants(c *cli.Context, a *admin) error {
+	var list struct {
+		Tenants []record `json:"tenants"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: remote.Path("v1", "tenants")}, &list)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		rows := [][]string{{"TENANT", "STATE", "HOSTS", "PLUGINS"}}
+		for _, t := range list.Tenants {
+			rows = append(rows, []string{t.Name, t.state(), strings.Join(t.Hosts, ", "), strings.Join(t.served(), ", ")})
+		}
+		return table(w, rows)
+	})
+}
+
+func (t record) state() string {
+	if t.Suspended {
+		return "suspended"
+	}
+	return "serves"
+}
+
+// served are the plugins with the versions that are served.
+func (t record) served() []string {
+	var names []string
+	for _, p := range t.Plugins {
+		name := p.Name
+		if p.Active != 0 {
+			name += "@" + strconv.Itoa(p.Active)
+		}
+		if p.Canary != 0 {
+			name += fmt.Sprintf(" (%d%%: @%d)", p.Percent, p.Canary)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func showTenant(c *cli.Context, a *admin) error {
+	var t record
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &t)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		rows := [][]string{
+			{"tenant", t.Name},
+			{"state", t.state()},
+			{"revision", strconv.FormatUint(t.Revision, 10)},
+			{"created", t.Created.Local().Format("2006-01-02 15:04:05")},
+			{"hosts", strings.Join(t.Hosts, ", ")},
+			{"origins", strings.Join(t.Origins, ", ")},
+			{"connect", t.Connect},
+		}
+		for _, name := range slices.Sorted(maps.Keys(t.Limits)) {
+			rows = append(rows, []string{"limit", name + "=" + strconv.FormatInt(t.Limits[name], 10)})
+		}
+		for _, r := range t.Routes {
+			rows = append(rows, []string{"route", r.Pattern + " -> " + r.Plugin})
+		}
+		for _, name := range t.served() {
+			rows = append(rows, []string{"plugin", name})
+		}
+		return table(w, rows)
+	})
+}
+
+func tenantUsage(c *cli.Context, a *admin) error {
+	var u struct {
+		Connections int64 `json:"connections"`
+		Topics      int64 `json:"topics"`
+		Memory      int64 `json:"memory"`
+		Frames      int64 `json:"frames"`
+		Bytes       int64 `json:"bytes"`
+		SentFrames  int64 `json:"sent_frames"`
+		SentBytes   int64 `json:"sent_bytes"`
+		Fuel        int64 `json:"fuel"`
+		Refused     int64 `json:"refused"`
+		RateLimited int64 `json:"rate_limited"`
+		SlowClosed  int64 `json:"slow_closed"`
+		Failed      int64 `json:"failed"`
+		Versions    []struct {
+			Name        string `json:"name"`
+			Channels    int64  `json:"channels"`
+			Calls       int64  `json:"calls"`
+			Crashes     int64  `json:"crashes"`
+			Fuel        int64  `json:"fuel"`
+			Memory      int64  `json:"memory"`
+			Quarantined bool   `json:"quarantined"`
+		} `json:"versions"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("usage")}, &u)
+	if err != nil {
+		return err
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return report(c, answer, func(w io.Writer) error {
+		err := table(w, [][]string{
+			{"connections", number(u.Connections)}, {"topics", number(u.Topics)}, {"memory of plugins", sized(u.Memory)},
+			{"received", number(u.Frames) + " frames, " + sized(u.Bytes)}, {"sent", number(u.SentFrames) + " frames, " + sized(u.SentBytes)},
+			{"fuel", number(u.Fuel)}, {"refused clients", number(u.Refused)}, {"frames above the rates", number(u.RateLimited)},
+			{"slow clients closed", number(u.SlowClosed)}, {"failed channels", number(u.Failed)},
+		})
+		if err != nil || len(u.Versions) == 0 {
+			return err
+		}
+		rows := [][]string{{"VERSION", "CHANNELS", "CALLS", "CRASHES", "FUEL", "MEMORY", "STATE"}}
+		for _, v := range u.Versions {
+			state := ""
+			if v.Quarantined {
+				state = "quarantined"
+			}
+			rows = append(rows, []string{v.Name, number(v.Channels), number(v.Calls), number(v.Crashes), number(v.Fuel), sized(v.Memory), state})
+		}
+		fmt.Fprintln(w)
+		return table(w, rows)
+	})
+}
+
+func tenantTopics(c *cli.Context, a *admin) error {
+	var list struct {
+		Topics []struct {
+			Topic    string `json:"topic"`
+			Handler  string `json:"handler"`
+			Channels int    `json:"channels"`
+		} `json:"topics"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("topics")}, &list)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		rows := [][]string{{"TOPIC", "VERSION", "CHANNELS"}}
+		for _, t := range list.Topics {
+			rows = append(rows, []string{t.Topic, t.Handler, strconv.Itoa(t.Channels)})
+		}
+		return table(w, rows)
+	})
+}
+
+func tenantSockets(c *cli.Context, a *admin) error {
+	var list struct {
+		Sockets []struct {
+			Number uint64    `json:"number"`
+			ID     string    `json:"id"`
+			Opened time.Time `json:"opened"`
+			Topics []string  `json:"topics"`
+		} `json:"sockets"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("sockets")}, &list)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		rows := [][]string{{"SOCKET", "ID", "OPENED", "TOPICS"}}
+		for _, s := range list.Sockets {
+			rows = append(rows, []string{strconv.FormatUint(s.Number, 10), s.ID, s.Opened.Local().Format("15:04:05"), strings.Join(s.Topics, ", ")})
+		}
+		return table(w, rows)
+	})
+}
+
+func tenantAudit(c *cli.Context, a *admin) error {
+	var list struct {
+		Entries []struct {
+			Number   uint64    `json:"number"`
+			At       time.Time `json:"at"`
+			By       string    `json:"by"`
+			Action   string    `json:"action"`
+			Detail   string    `json:"detail"`
+			Revision uint64    `json:"revision"`
+		} `json:"entries"`
+	}
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("audit"), Query: url.Values{"limit": {"100"}}}, &list)
+	if err != nil {
+		return err
+	}
+	return report(c, answer, func(w io.Writer) error {
+		rows := [][]string{{"AT", "BY", "ACTION", "DETAIL", "REVISION"}}
+		for _, e := range list.Entries {
+			rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.By, e.Action, e.Detail, strconv.FormatUint(e.Revision, 10)})
+		}
+		return table(w, rows)
+	})
+}
