@@ -149,7 +149,7 @@ func runDeploy(c *cli.Context, plugin, action string, body any) error {
 }
 
 // deploy makes a call that deploys, and waits until the channels have moved.
-func (a *admin) deploy(c *cli.Context, plugin string, call remote.Call, d *deployment) (*remote.Answer, error) {
+func (a *remoteHost) deploy(c *cli.Context, plugin string, call remote.Call, d *deployment) (*remote.Answer, error) {
 	p := newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), "the channels of "+plugin+" move")
 	defer p.end()
 	call.Method = http.MethodPost

@@ -51,7 +51,7 @@ type deployToken struct {
 	Expires time.Time `json:"expires"`
 }
 
-func createDeployToken(c *cli.Context, a *admin) error {
+func createDeployToken(c *cli.Context, a *remoteHost) error {
 	if c.Duration("expires") < 0 {
 		return &usageError{nameOf(c.Command), "--expires is how long it holds, such as 720h"}
 	}
@@ -71,7 +71,7 @@ func createDeployToken(c *cli.Context, a *admin) error {
 	})
 }
 
-func listDeployTokens(c *cli.Context, a *admin) error {
+func listDeployTokens(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Tokens []deployToken `json:"tokens"`
 	}

@@ -70,7 +70,7 @@ func login(c *cli.Context) error {
 	}
 	defer client.Close()
 	var who identity
-	a := &admin{Client: client}
+	a := &remoteHost{Client: client}
 	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: remote.Path("v1", "whoami")}, &who)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func push(c *cli.Context) error {
 
 // flag repeats the tenant if it was named on the command line, for a command that is
 // shown.
-func (a *admin) flag(c *cli.Context) string {
+func (a *remoteHost) flag(c *cli.Context) string {
 	if !c.IsSet("tenant") {
 		return ""
 	}
@@ -108,7 +108,7 @@ func (a *admin) flag(c *cli.Context) string {
 }
 
 // upload sends a module and waits for what the host says of it.
-func upload(c *cli.Context, a *admin, plugin string, module []byte, v *uploaded) (*remote.Answer, error) {
+func upload(c *cli.Context, a *remoteHost, plugin string, module []byte, v *uploaded) (*remote.Answer, error) {
 	body := &counted{Reader: bytes.NewReader(module)}
 	all := sized(int64(len(module)))
 	p := newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), "uploading "+all)

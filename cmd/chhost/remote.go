@@ -40,8 +40,8 @@ func tenantFlags(flags ...cli.Flag) []cli.Flag {
 	return remoteFlags(append(flags, &cli.StringFlag{Name: "tenant", Aliases: []string{"t"}, Usage: "of the tenant `NAME`", DefaultText: "$CHHOST_TENANT, the context's, or " + defaultTenant})...)
 }
 
-// admin is a host that a command talks to.
-type admin struct {
+// remoteHost is a host that a command talks to.
+type remoteHost struct {
 	*remote.Client
 	// tenant is the one that is meant.
 	tenant string
@@ -49,13 +49,13 @@ type admin struct {
 
 // connectTo finds the host that the flags, the environment or the context name. The
 // caller closes it.
-func connectTo(c *cli.Context) (*admin, error) {
+func connectTo(c *cli.Context) (*remoteHost, error) {
 	return target(c, os.Getenv)
 }
 
 // target is connectTo in an environment. The token of a context goes to the host of that
 // context and to no other.
-func target(c *cli.Context, getenv func(string) string) (*admin, error) {
+func target(c *cli.Context, getenv func(string) string) (*remoteHost, error) {
 	cfg := remote.Config{Agent: "chhost/" + version()}
 	file, err := remote.ContextsFile(getenv)
 	if err != nil {
@@ -83,7 +83,7 @@ func target(c *cli.Context, getenv func(string) string) (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &admin{client, either(c.String("tenant"), getenv("CHHOST_TENANT"), from.Tenant, defaultTenant)}, nil
+	return &remoteHost{client, either(c.String("tenant"), getenv("CHHOST_TENANT"), from.Tenant, defaultTenant)}, nil
 }
 
 // givenToken is the token that a flag or the environment gives, if any. It is no
@@ -144,12 +144,12 @@ func either(texts ...string) string {
 }
 
 // of is the path of something of the tenant.
-func (a *admin) of(parts ...string) string {
+func (a *remoteHost) of(parts ...string) string {
 	return remote.Path(append([]string{"v1", "tenants", a.tenant}, parts...)...)
 }
 
 // ask makes a call and decodes the answer into v, if there is any.
-func (a *admin) ask(c *cli.Context, call remote.Call, v any) (*remote.Answer, error) {
+func (a *remoteHost) ask(c *cli.Context, call remote.Call, v any) (*remote.Answer, error) {
 	answer, err := a.Do(c.Context, call)
 	if err == nil && v != nil {
 		err = answer.Into(v)

@@ -38,7 +38,7 @@ func routesCommand() *cli.Command {
 	})
 }
 
-func getRoutes(c *cli.Context, a *admin) error {
+func getRoutes(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Routes []route `json:"routes"`
 	}

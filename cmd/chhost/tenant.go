@@ -42,7 +42,7 @@ func tenantCommand() *cli.Command {
 }
 
 // tenantPart is a command about one tenant that takes nothing but its name.
-func tenantPart(name, usage, description string, action func(c *cli.Context, a *admin) error) *cli.Command {
+func tenantPart(name, usage, description string, action func(c *cli.Context, a *remoteHost) error) *cli.Command {
 	return &cli.Command{
 		Name: name, Usage: usage, UsageText: "chhost tenant " + name + " [NAME] [FLAGS]", Description: description,
 		Flags:  tenantFlags(),
@@ -52,7 +52,7 @@ func tenantPart(name, usage, description string, action func(c *cli.Context, a *
 
 // withTenant connects to the host and lets the argument name the tenant. At most most
 // arguments are taken.
-func withTenant(c *cli.Context, most int, action func(c *cli.Context, a *admin) error) error {
+func withTenant(c *cli.Context, most int, action func(c *cli.Context, a *remoteHost) error) error {
 	if c.NArg() > most {
 		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(most))}
 	}
@@ -65,7 +65,7 @@ func withTenant(c *cli.Context, most int, action func(c *cli.Context, a *admin) 
 	return action(c, a)
 }
 
-// settingFlags are read by edit.
+// settingFlags are read by edits.
 func settingFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "host", Usage: "clients reach it by the host name `NAME`, such as acme.example.com (repeatable)"},
@@ -85,57 +85,69 @@ type settings struct {
 	Connect string           `json:"connect"`
 }
 
-// edit changes what the flags name, and leaves the rest.
-func (s *settings) edit(c *cli.Context) error {
-	if c.IsSet("host") {
-		s.Hosts = c.StringSlice("host")
-	}
-	if c.IsSet("origin") {
-		s.Origins = c.StringSlice("origin")
-	}
-	if c.IsSet("connect") {
-		s.Connect = c.String("connect")
-	}
+// edits are what the flags want changed. What they do not name is left as it is.
+func edits(c *cli.Context) (func(*settings), error) {
+	limits := map[string]*int64{} // nil: the default
 	for _, text := range c.StringSlice("limit") {
-		if err := s.limit(c, text); err != nil {
-			return err
+		name, n, err := limitOf(c, text)
+		if err != nil {
+			return nil, err
 		}
+		limits[name] = n
 	}
+	var issuers json.RawMessage
 	if file := c.String("issuers"); file != "" {
 		data, err := readInput(c, file, 1<<20)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !json.Valid(data) {
-			return fmt.Errorf("--issuers %s is no JSON", file)
+			return nil, fmt.Errorf("--issuers %s is no JSON", file)
 		}
-		s.Issuers = data
+		issuers = data
 	}
-	return nil
+	return func(s *settings) {
+		if c.IsSet("host") {
+			s.Hosts = c.StringSlice("host")
+		}
+		if c.IsSet("origin") {
+			s.Origins = c.StringSlice("origin")
+		}
+		if c.IsSet("connect") {
+			s.Connect = c.String("connect")
+		}
+		if issuers != nil {
+			s.Issuers = issuers
+		}
+		if s.Limits == nil {
+			s.Limits = make(map[string]int64)
+		}
+		for name, n := range limits {
+			if delete(s.Limits, name); n != nil {
+				s.Limits[name] = *n
+			}
+		}
+	}, nil
 }
 
-func (s *settings) limit(c *cli.Context, text string) error {
+// limitOf reads NAME=N; nil is the default.
+func limitOf(c *cli.Context, text string) (name string, n *int64, err error) {
 	name, value, ok := strings.Cut(text, "=")
 	var names []string
 	for _, l := range tenant.LimitTable() {
 		names = append(names, l.Name)
 	}
 	if !ok || !slices.Contains(names, name) {
-		return &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected NAME=N with a name of %s", text, strings.Join(names, ", "))}
+		return "", nil, &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected NAME=N with a name of %s", text, strings.Join(names, ", "))}
 	}
 	if value == "default" {
-		delete(s.Limits, name)
-		return nil
+		return name, nil, nil
 	}
-	n, err := strconv.ParseInt(value, 10, 64)
+	number, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
-		return &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected a whole number, or default", text)}
+		return "", nil, &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected a whole number, or default", text)}
 	}
-	if s.Limits == nil {
-		s.Limits = make(map[string]int64)
-	}
-	s.Limits[name] = n
-	return nil
+	return name, &number, nil
 }
 
 func tenantCreateCommand() *cli.Command {
@@ -153,11 +165,13 @@ func tenantCreateCommand() *cli.Command {
 			if err := arguments(c, "the name of the new tenant, such as acme"); err != nil {
 				return err
 			}
-			return withTenant(c, 1, func(c *cli.Context, a *admin) error {
-				var s settings
-				if err := s.edit(c); err != nil {
+			return withTenant(c, 1, func(c *cli.Context, a *remoteHost) error {
+				edit, err := edits(c)
+				if err != nil {
 					return err
 				}
+				var s settings
+				edit(&s)
 				return putTenant(c, a, remote.Call{JSON: s, IfMissing: true}, "is created")
 			})
 		},
@@ -181,26 +195,29 @@ func tenantSetCommand() *cli.Command {
 	}
 }
 
-func setTenant(c *cli.Context, a *admin) error {
-	var s settings
-	before, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &s)
+func setTenant(c *cli.Context, a *remoteHost) error {
+	edit, err := edits(c)
 	if err != nil {
 		return err
 	}
-	clear := map[string]func(){
+	var s settings
+	back := map[string]func(){
 		"hosts": func() { s.Hosts = nil }, "origins": func() { s.Origins = nil }, "limits": func() { s.Limits = nil },
 		"issuers": func() { s.Issuers = nil }, "connect": func() { s.Connect = "" },
 	}
 	for _, what := range c.StringSlice("clear") {
-		f, ok := clear[what]
-		if !ok {
-			return &usageError{nameOf(c.Command), fmt.Sprintf("--clear %q is none of %s", what, strings.Join(slices.Sorted(maps.Keys(clear)), ", "))}
+		if back[what] == nil {
+			return &usageError{nameOf(c.Command), fmt.Sprintf("--clear %q is none of %s", what, strings.Join(slices.Sorted(maps.Keys(back)), ", "))}
 		}
-		f()
 	}
-	if err := s.edit(c); err != nil {
+	before, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &s)
+	if err != nil {
 		return err
 	}
+	for _, what := range c.StringSlice("clear") {
+		back[what]()
+	}
+	edit(&s)
 	call := change(c, remote.Call{JSON: s})
 	if call.IfRevision == 0 {
 		call.IfRevision = before.Revision
@@ -209,7 +226,7 @@ func setTenant(c *cli.Context, a *admin) error {
 }
 
 // putTenant stores the settings of a tenant.
-func putTenant(c *cli.Context, a *admin, call remote.Call, done string) error {
+func putTenant(c *cli.Context, a *remoteHost, call remote.Call, done string) error {
 	call = withDryRun(c, call)
 	call.Method, call.Path = http.MethodPut, a.of()
 	var t record
@@ -226,8 +243,8 @@ func putTenant(c *cli.Context, a *admin, call remote.Call, done string) error {
 	})
 }
 
-func tenantDo(action string) func(c *cli.Context, a *admin) error {
-	return func(c *cli.Context, a *admin) error {
+func tenantDo(action string) func(c *cli.Context, a *remoteHost) error {
+	return func(c *cli.Context, a *remoteHost) error {
 		var t record
 		answer, err := a.ask(c, remote.Call{Method: http.MethodPost, Path: a.of(action)}, &t)
 		if err != nil {
@@ -252,7 +269,7 @@ func tenantDrainCommand() *cli.Command {
 	}
 }
 
-func drainTenant(c *cli.Context, a *admin) error {
+func drainTenant(c *cli.Context, a *remoteHost) error {
 	body := map[string]string{}
 	if c.IsSet("window") {
 		body["window"] = c.Duration("window").String()
@@ -288,7 +305,7 @@ func tenantDeleteCommand() *cli.Command {
 			if !c.Bool("yes") {
 				return &usageError{nameOf(c.Command), fmt.Sprintf("that cannot be undone: add --yes if all of %s is to go", c.Args().First())}
 			}
-			return withTenant(c, 1, func(c *cli.Context, a *admin) error {
+			return withTenant(c, 1, func(c *cli.Context, a *remoteHost) error {
 				answer, err := a.ask(c, remote.Call{Method: http.MethodDelete, Path: a.of()}, nil)
 				if err != nil {
 					return err

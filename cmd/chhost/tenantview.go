@@ -49,7 +49,7 @@ func tenantListCommand() *cli.Command {
 	}
 }
 
-func listTenants(c *cli.Context, a *admin) error {
+func listTenants(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Tenants []record `json:"tenants"`
 	}
@@ -89,7 +89,7 @@ func (t record) served() []string {
 	return names
 }
 
-func showTenant(c *cli.Context, a *admin) error {
+func showTenant(c *cli.Context, a *remoteHost) error {
 	var t record
 	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &t)
 	if err != nil {
@@ -118,7 +118,7 @@ func showTenant(c *cli.Context, a *admin) error {
 	})
 }
 
-func tenantUsage(c *cli.Context, a *admin) error {
+func tenantUsage(c *cli.Context, a *remoteHost) error {
 	var u struct {
 		Connections int64 `json:"connections"`
 		Topics      int64 `json:"topics"`
@@ -170,7 +170,7 @@ func tenantUsage(c *cli.Context, a *admin) error {
 	})
 }
 
-func tenantTopics(c *cli.Context, a *admin) error {
+func tenantTopics(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Topics []struct {
 			Topic    string `json:"topic"`
@@ -191,7 +191,7 @@ func tenantTopics(c *cli.Context, a *admin) error {
 	})
 }
 
-func tenantSockets(c *cli.Context, a *admin) error {
+func tenantSockets(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Sockets []struct {
 			Number uint64    `json:"number"`
@@ -213,7 +213,7 @@ func tenantSockets(c *cli.Context, a *admin) error {
 	})
 }
 
-func tenantAudit(c *cli.Context, a *admin) error {
+func tenantAudit(c *cli.Context, a *remoteHost) error {
 	var list struct {
 		Entries []struct {
 			Number   uint64    `json:"number"`
