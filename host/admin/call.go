@@ -104,7 +104,7 @@ func (c *call) enter(e *endpoint) error {
 			return err
 		}
 		// The same answer whether there is such a tenant or not.
-		if !c.who.operator && (e.scope != forTenant || c.who.tenant != c.name) {
+		if !c.who.operator && (e.scope == forOperator || (e.scope == forTenant && c.who.tenant != c.name)) {
 			return fault(codeForbidden, "this token is good for the plugins and routes of its tenant only")
 		}
 	}
