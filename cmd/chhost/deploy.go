@@ -129,7 +129,7 @@ func rollbackCommand() *cli.Command {
 			if err := arguments(c, "the name of a plugin, such as chat"); err != nil {
 				return err
 			}
-			return runDeploy(c, c.Args().First(), "rollback", map[string]any{})
+			return runDeploy(c, c.Args().First(), "rollback", nil)
 		},
 	}
 }

@@ -78,7 +78,7 @@ func setRoutes(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
-	answer, err := a.ask(c, change(c, remote.Call{Method: http.MethodPut, Path: a.of("routes"), JSON: list}), nil)
+	answer, err := a.ask(c, change(c, remote.Call{Method: http.MethodPut, Path: a.of("routes"), JSON: map[string]any{"routes": list}}), nil)
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,14 @@ import (
 //	background [NAME=VALUE...] ARGS... runs chhost ARGS, with these variables, until interrupt, or the script's end
 //	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
 //	interrupt                 interrupts it, and expects exit code 0
+//	crash                     kills it, as the system does when it has no memory left
 //	get URL                   writes a page to the standard output
 //	status URL CODE [NAME:VALUE...] expects the code for a request with these header fields; ws://... is a WebSocket's handshake
-//	join ADDRESS TOPIC JSON   joins a topic of a host, as a client that stays until the script's end
+//	join ADDRESS TOPIC JSON   joins a topic of a host, as a client that stays until the script's end; ADDRESS may have a path, else it is /socket
 //	push EVENT JSON           pushes an event on it, and writes the reply to the standard output
 //	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
 //	transcript FILE ARGS...   types FILE into chhost console ARGS and compares the answers, see [transcript]
+//	hosting FILE              does what HOSTING.md tells an operator to do, see [hosting]
 //	walkthrough FILE          runs every command that a Markdown file shows, in the file's directory
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -41,6 +43,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"background":  background,
 		"wait-line":   waitForLine,
 		"interrupt":   interrupt,
+		"crash":       crash,
 		"get":         getPage,
 		"status":      expectStatus,
 		"join":        joinTopic,
@@ -48,6 +51,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"edit":        edit,
 		"transcript":  transcript,
 		"walkthrough": walkthrough,
+		"hosting":     hosting,
 	}
 }
 
@@ -214,6 +218,14 @@ func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 	p.end(ts)
 }
 
+func crash(ts *testscript.TestScript, _ bool, _ []string) {
+	s := stateOf(ts)
+	p := s.running
+	s.running = nil
+	ts.Check(p.cmd.Process.Kill())
+	_ = p.cmd.Wait() // it says that it was killed
+}
+
 // end stops the process and expects that it ends well.
 func (p *process) end(ts *testscript.TestScript) {
 	if output, err := p.stop(); err != nil {
@@ -273,7 +285,11 @@ func joinTopic(ts *testscript.TestScript, _ bool, args []string) {
 		s.client.Close()
 	}
 	var err error
-	s.client, err = phxclient.Connect(ctx, "ws://"+args[0]+"/socket", phxclient.ClientOptions{})
+	address := args[0]
+	if !strings.Contains(address, "/") {
+		address += "/socket"
+	}
+	s.client, err = phxclient.Connect(ctx, "ws://"+address, phxclient.ClientOptions{})
 	ts.Check(err)
 	s.channel, _, err = s.client.Join(ctx, args[1], object(ts, args[2]))
 	ts.Check(err)

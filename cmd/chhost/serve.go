@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,9 +19,10 @@ import (
 
 func serveCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "serve",
-		Usage:     "serve plugins",
-		UsageText: "chhost serve --route 'PATTERN=FILE.wasm' [--route ...] [--config FILE] [FLAGS]",
+		Name:  "serve",
+		Usage: "serve plugins",
+		UsageText: "chhost serve --route 'PATTERN=FILE.wasm' [--route ...] [--config FILE] [FLAGS]\n" +
+			"chhost serve --data DIR [FLAGS]",
 		Description: "Each --route sends the topics that match PATTERN to the plugin in FILE. A pattern\n" +
 			"is a topic, or a prefix that ends in *. The first match wins. Quote it, or the\n" +
 			"shell takes the * for itself.\n\n" +
@@ -29,6 +31,10 @@ func serveCommand() *cli.Command {
 			"   chhost serve --addr 0.0.0.0:4000 --route rooms:lobby=lobby.wasm --route 'rooms:*=room.wasm'\n" +
 			"   chhost serve --connect auth.wasm --route 'rooms:*=room.wasm'\n" +
 			"   chhost serve --config chhost.toml\n\n" +
+			"With --data, tenants and their plugins are kept in DIR, and the admin API at --admin-addr\n" +
+			"changes them while they are served: the first start shows the operator's token, with\n" +
+			"which chhost login, tenant, push and deploy do the rest (see HOSTING.md). What --route\n" +
+			"names is the tenant default's then, besides what is kept.\n\n" +
 			"What no flag says may stand in the environment, as CHHOST_ADDR for --addr, and what\n" +
 			"that does not say in a file in TOML, as addr; chhost config doc shows all of both.\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
@@ -71,7 +77,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if store != nil {
+	if store != nil { // as an interface nil would be something
 		defer store.Close()
 		cfg.Registry = store
 	}
@@ -93,6 +99,11 @@ func serve(c *cli.Context) error {
 	if metrics != nil {
 		defer metrics.Close()
 	}
+	admin, err := listenAdmin(c, store, &cfg)
+	if err != nil {
+		return err
+	}
+	defer admin.close()
 	spareProcessor()
 	h, err := host.New(cfg)
 	if errors.Is(err, host.ErrNoConnect) {
@@ -101,19 +112,28 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := admin.attach(h, store); err != nil {
+		return err
+	}
 	limitMemory()
-	secure := ""
+	announce(c, cfg, metrics, admin)
+	return run(c, h, metrics, admin)
+}
+
+// announce says where everything is.
+func announce(c *cli.Context, cfg host.Config, metrics net.Listener, admin *adminAPI) {
+	secure, at := "", hostPort(cfg.Listener)
 	if cfg.CertFile != "" || cfg.TLS != nil {
 		secure = "s"
 	}
-	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\n", secure, hostPort(l))
+	fmt.Fprintf(c.App.Writer, "listening on http%s://%s\n", secure, at)
 	for _, path := range c.StringSlice("mount") {
-		fmt.Fprintf(c.App.Writer, "clients connect to ws%s://%s%s\n", secure, hostPort(l), strings.TrimSuffix(path, "/"))
+		fmt.Fprintf(c.App.Writer, "clients connect to ws%s://%s%s\n", secure, at, strings.TrimSuffix(path, "/"))
 	}
 	if metrics != nil {
 		fmt.Fprintf(c.App.Writer, "metrics are at http://%s/metrics\n", hostPort(metrics))
 	}
-	return run(c, h, metrics)
+	admin.announce(c.App.Writer)
 }
 
 // mounts reads --mount. All paths have the same origins.

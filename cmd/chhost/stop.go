@@ -39,8 +39,8 @@ func listenOrInherit(c *cli.Context) (net.Listener, error) {
 }
 
 // run runs the host, keeps the service manager informed meanwhile, and serves the
-// metrics at a listener if there is one.
-func run(c *cli.Context, h *host.Host, metrics net.Listener) error {
+// metrics and the admin API at listeners of their own, if there are any.
+func run(c *cli.Context, h *host.Host, metrics net.Listener, admin *adminAPI) error {
 	ctx, end := context.WithCancel(context.Background())
 	var attending sync.WaitGroup
 	defer attending.Wait()
@@ -52,6 +52,11 @@ func run(c *cli.Context, h *host.Host, metrics net.Listener) error {
 	})
 	attending.Go(func() {
 		if err := serveMetrics(ctx, metrics, h); err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "chhost: %v\n", err)
+		}
+	})
+	attending.Go(func() {
+		if err := admin.serve(ctx); err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "chhost: %v\n", err)
 		}
 	})

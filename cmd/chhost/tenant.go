@@ -28,14 +28,14 @@ func tenantCommand() *cli.Command {
 		Description: "A tenant owns plugins, routes, limits and a namespace of topics. Its clients connect to\n" +
 			"/t/NAME/socket, or to /socket below a host name of its own. The tenant \"default\", at\n" +
 			"/socket, is always there. Without NAME it is the context's. These commands are the\n" +
-			"operator's, but for show and usage.",
+			"operator's, but for those that only show.",
 	}, tenantCreateCommand(), tenantSetCommand(),
 		tenantPart("show", "show what is stored of a tenant", "", showTenant),
 		tenantListCommand(),
 		tenantPart("usage", "show what a tenant uses", "What is of now, and what was counted since the host started.", tenantUsage),
 		tenantPart("topics", "list the topics that are joined now", "", tenantTopics),
 		tenantPart("sockets", "list the clients that are connected now", "", tenantSockets),
-		tenantPart("audit", "show who changed what", "The newest 100 entries of the audit log, oldest first; --tenant has no part in the\nentries of the host itself.", tenantAudit),
+		tenantPart("audit", "show who changed what", "The newest 100 entries of the tenant's part of the audit log, oldest first.", tenantAudit),
 		tenantPart("suspend", "refuse the clients of a tenant until it is resumed", "They are disconnected with code 1013, and refused with \"tenant_suspended\".", tenantDo("suspend")),
 		tenantPart("resume", "let the clients of a suspended tenant in again", "", tenantDo("resume")),
 		tenantDrainCommand(), tenantDeleteCommand(), tenantLimitsCommand())

@@ -213,26 +213,45 @@ func tenantSockets(c *cli.Context, a *remoteHost) error {
 	})
 }
 
+// auditEntry is a line of the audit log.
+type auditEntry struct {
+	Number   uint64    `json:"number"`
+	At       time.Time `json:"at"`
+	Tenant   string    `json:"tenant,omitempty"`
+	By       string    `json:"by,omitempty"`
+	Action   string    `json:"action"`
+	Detail   string    `json:"detail,omitempty"`
+	Revision uint64    `json:"revision,omitempty"`
+}
+
+// auditLines is how many of the newest entries are shown.
+const auditLines = 100
+
+// tenantAudit reads the log from its begin, as the host has it, and keeps the newest.
 func tenantAudit(c *cli.Context, a *remoteHost) error {
-	var list struct {
-		Entries []struct {
-			Number   uint64    `json:"number"`
-			At       time.Time `json:"at"`
-			By       string    `json:"by"`
-			Action   string    `json:"action"`
-			Detail   string    `json:"detail"`
-			Revision uint64    `json:"revision"`
-		} `json:"entries"`
-	}
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("audit"), Query: url.Values{"limit": {"100"}}}, &list)
-	if err != nil {
-		return err
-	}
-	return report(c, answer, func(w io.Writer) error {
-		rows := [][]string{{"AT", "BY", "ACTION", "DETAIL", "REVISION"}}
-		for _, e := range list.Entries {
-			rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.By, e.Action, e.Detail, strconv.FormatUint(e.Revision, 10)})
+	entries, after := []auditEntry{}, uint64(0)
+	for {
+		var page struct {
+			Entries []auditEntry `json:"entries"`
 		}
-		return table(w, rows)
-	})
+		const most = 1000
+		query := url.Values{"limit": {strconv.Itoa(most)}, "after": {strconv.FormatUint(after, 10)}}
+		if _, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("audit"), Query: query}, &page); err != nil {
+			return err
+		}
+		entries = append(entries, page.Entries...)
+		entries = entries[max(0, len(entries)-auditLines):]
+		if len(page.Entries) < most {
+			break
+		}
+		after = page.Entries[len(page.Entries)-1].Number
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, map[string]any{"entries": entries})
+	}
+	rows := [][]string{{"AT", "BY", "ACTION", "DETAIL", "REVISION"}}
+	for _, e := range entries {
+		rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.By, e.Action, e.Detail, strconv.FormatUint(e.Revision, 10)})
+	}
+	return table(c.App.Writer, rows)
 }

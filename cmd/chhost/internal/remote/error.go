@@ -37,6 +37,9 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (%s)", Printable(e.Code))
 	}
 	for _, fault := range e.Faults {
+		if strings.Contains(e.Message, fault) {
+			continue // it stands there already
+		}
 		fmt.Fprintf(&b, "\n  %s", Printable(fault))
 	}
 	if advice := e.advice(); advice != "" {

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/admin"
+	"github.com/chhost/chhost/host/registry"
+)
+
+// adminAPI is the admin API of a host with a registry.
+type adminAPI struct {
+	listener net.Listener
+	handler  http.Handler
+	hosts    []string
+	// logs keeps what plugins log, and passes it on.
+	logs *admin.Logs
+	// tokenFile is where the operator's token is; made, if it was made now, is the token.
+	tokenFile, made string
+}
+
+// listenAdmin opens what --admin-addr names, or returns nil for a host without a registry.
+// The host's log passes through it then.
+func listenAdmin(c *cli.Context, store *registry.Disk, cfg *host.Config) (*adminAPI, error) {
+	if store == nil {
+		return nil, nil
+	}
+	a := &adminAPI{hosts: c.StringSlice("admin-host"), tokenFile: either(c.String("operator-token-file"), filepath.Join(c.String("data"), "operator-token"))}
+	l, err := net.Listen("tcp", c.String("admin-addr"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s for the admin API (see --admin-addr): %w", c.String("admin-addr"), err)
+	}
+	a.listener, a.logs = l, admin.NewLogs(cfg.Logger.Handler())
+	cfg.Logger = slog.New(a.logs)
+	return a, nil
+}
+
+// close closes the listener, if it was not served.
+func (a *adminAPI) close() {
+	if a != nil {
+		_ = a.listener.Close()
+	}
+}
+
+// attach makes the handler for a host.
+func (a *adminAPI) attach(h *host.Host, store *registry.Disk) error {
+	if a == nil {
+		return nil
+	}
+	token, made, err := admin.Token(a.tokenFile)
+	if err != nil {
+		return err
+	}
+	if made {
+		a.made = token
+	}
+	a.handler, err = admin.New(admin.Config{
+		Tenants: h.Tenants(), Store: store, Token: token, Hosts: a.hosts, Metrics: h.Metrics(), Logs: a.logs, Logger: slog.New(a.logs),
+	})
+	return err
+}
+
+// announce says where the API is, and the token when it is new.
+func (a *adminAPI) announce(w io.Writer) {
+	if a == nil {
+		return
+	}
+	fmt.Fprintf(w, "the admin API is at http://%s\n", hostPort(a.listener))
+	if a.made != "" {
+		fmt.Fprintf(w, "the operator's token, which is not shown again, is %s\nit is kept in %s: chhost login --token-file %s\n", a.made, a.tokenFile, a.tokenFile)
+	}
+}
+
+// serve serves the API until ctx ends, and returns when its requests have ended: those
+// that follow a log are told, the others have a moment.
+func (a *adminAPI) serve(ctx context.Context) error {
+	if a == nil {
+		return nil
+	}
+	server := &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		moment, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if server.Shutdown(moment) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(a.listener)
+	if !stop() {
+		<-ended
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the admin API is not served any more: %w", err)
+	}
+	return nil
+}
