@@ -100,7 +100,7 @@ func (h *Host) admit(of *tenant.Tenant, r *http.Request, transport, token string
 	if err := of.Ready(r.Context()); err != nil {
 		return socket.Config{}, err
 	}
-	if !of.Connects() {
+	if !of.Connects() && !of.Authenticates() {
 		cfg := of.Socket()
 		cfg.Peer = from
 		return cfg, nil
@@ -109,19 +109,39 @@ func (h *Host) admit(of *tenant.Tenant, r *http.Request, transport, token string
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
+	claims, until, err := of.Authenticate(r.Context(), presented(token, params))
+	if err != nil {
+		return socket.Config{}, err
+	}
+	cfg, err := h.connectAs(of, r, transport, token, client.name, from, params, claims)
+	cfg.Token = until
+	return cfg, err
+}
+
+// presented is the token that a client proves itself with: what it sends as such, or the
+// parameter token.
+func presented(token string, params map[string]any) string {
+	if text, ok := params["token"].(string); ok && token == "" {
+		return text
+	}
+	return token
+}
+
+// connectAs asks the tenant's connector.
+func (h *Host) connectAs(of *tenant.Tenant, r *http.Request, transport, token, name string, from channel.Peer, params map[string]any, claims []byte) (socket.Config, error) {
 	vsn := socket.Version(r)
 	if vsn == "" {
 		vsn = "1.0.0"
 	}
 	info, err := connectInfo(map[string]any{
-		"params": params, "claims": nil, "auth_token": token, "transport": transport, "vsn": vsn,
-		"peer": client.name, "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
+		"params": params, "claims": json.RawMessage(claims), "auth_token": token, "transport": transport, "vsn": vsn,
+		"peer": name, "origin": r.Header.Get("Origin"), "user_agent": r.Header.Get("User-Agent"),
 		"uri": uriOf(r), "headers": h.headersOf(r),
 	})
 	if err != nil {
 		return socket.Config{}, err
 	}
-	return of.Connect(r.Context(), from, info)
+	return of.Connect(r.Context(), from, info, claims)
 }
 
 // uriOf is where the request went, as the client wrote it and as it reached this

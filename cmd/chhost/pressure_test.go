@@ -29,7 +29,7 @@ func TestParseRates(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for _, bad := range []string{"", "frames", "frames=", "frames=0", "frames=-1", "frames=1/", "frames=1/0", "frames=1/2/3", "events=1", "bytes=1GiB", "bytes=99999999999", "joins=1.5"} {
+	for _, bad := range []string{"", "frames", "frames=", "frames=0", "frames=-1", "frames=1/", "frames=1/0", "frames=1/2/3", "events=1", "bytes=1TiB", "bytes=99999999999", "joins=1.5"} {
 		if got, err := parseRates([]string{bad}); err == nil {
 			t.Errorf("%q was read as %v", bad, got)
 		} else if !strings.Contains(err.Error(), "=N") {

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/router"
+	"github.com/chhost/chhost/host/token"
 )
 
 // estate is what the registry has of a tenant, and what serves it.
@@ -25,6 +27,8 @@ type estate struct {
 	record  registry.Tenant // what was stored last; its parts are not changed
 	plugins map[string]*plugin
 	origins func(*http.Request) bool // nil: the record says nothing of them
+
+	verifier atomic.Pointer[token.Verifier] // of clients' tokens; nil: they need none
 }
 
 // Request is what all changes have in common. The zero value is usable.
@@ -145,6 +149,9 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 	e.record, e.plugins, e.origins = record, plugins, origins
 	e.mu.Unlock()
 	t.bounds.Store(boundsOf(&t.limits, &record))
+	if err := t.trust(old.Issuers, record.Issuers); err != nil {
+		return err
+	}
 	t.renew(&old)
 	t.mu.Lock()
 	defer t.mu.Unlock()

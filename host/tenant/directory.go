@@ -207,6 +207,11 @@ func (d *Directory) Close() {
 	d.ended = true
 	d.mu.Unlock()
 	d.end()
+	for _, t := range d.Tenants() {
+		if verifier := t.estate.verifier.Load(); verifier != nil {
+			verifier.Close() // nobody waits for keys any more
+		}
+	}
 	d.work.Wait()
 }
 

@@ -265,15 +265,22 @@ func (t *Tenant) Socket() socket.Config {
 }
 
 // Connect asks the tenant's connector about a new connection, of which info
-// tells what is known and from where, and returns what its socket is made of. The
+// tells what is known and from where, and claims what its token says, nil without one.
+// It returns what its socket is made of, whose assigns are the claims unless the
+// connector assigns others. The
 // error is a [*socket.RefusedError].
-func (t *Tenant) Connect(ctx context.Context, from channel.Peer, info phx.Payload) (socket.Config, error) {
+func (t *Tenant) Connect(ctx context.Context, from channel.Peer, info phx.Payload, claims []byte) (socket.Config, error) {
 	cfg := t.Socket()
 	cfg.Peer = from
+	if claims == nil {
+		claims = []byte("{}")
+	} else {
+		cfg.Assigns = claims
+	}
 	if !t.Connects() {
 		return cfg, nil
 	}
-	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: []byte("{}"), Now: t.env.Now(), Peer: from})
+	res, err := t.env.Connect(ctx, t.connector, &channel.Event{Payload: info, SocketAssigns: claims, Now: t.env.Now(), Peer: from})
 	if err != nil {
 		return cfg, t.connectFailed(err)
 	}

@@ -180,7 +180,7 @@ func TestConnectNamesTheSocket(t *testing.T) {
 			}, nil
 		},
 	}.Handler()
-	cfg, err := newTenant(t, tenant.Config{Connect: connector}).Connect(t.Context(), 0, phx.Payload{})
+	cfg, err := newTenant(t, tenant.Config{Connect: connector}).Connect(t.Context(), 0, phx.Payload{}, nil)
 	if err != nil || cfg.ID != "users:7" || string(cfg.Assigns) != "of the socket" {
 		t.Errorf("the socket is called %q, with the assigns %q, %v", cfg.ID, cfg.Assigns, err)
 	}

@@ -64,12 +64,16 @@ var errStands = errors.New("tenant: the deploy stands")
 func (d *Directory) Run(ctx context.Context) {
 	ticker := time.NewTicker(sweepTime)
 	defer ticker.Stop()
+	keys := time.NewTicker(refreshTime)
+	defer keys.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 			d.sweep(ctx)
+		case <-keys.C:
+			d.begin(d.refresh) // a provider that is slow keeps nobody else waiting
 		case <-d.tripped.wake:
 			for _, what := range d.tripped.take() {
 				// One that waits for its tenant's turn must not keep others waiting.

@@ -1,0 +1,121 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/chhost/chhost/host/channel"
+	"github.com/chhost/chhost/host/phx"
+	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/token"
+)
+
+// refreshTime is how often the published keys of issuers are looked after.
+const refreshTime = time.Minute
+
+// verifier makes what verifies the tokens of a tenant's clients; nil if nobody issues
+// any. What a token says of a tenant does not count here: keys of its own vouch for a
+// tenant's clients and never say which tenant a client is of.
+func (d *Directory) verifier(issuers []registry.Issuer) (*token.Verifier, error) {
+	if len(issuers) == 0 {
+		return nil, nil
+	}
+	cfg := token.Config{Now: d.cfg.Now}
+	for i, from := range issuers {
+		issuer := token.Issuer{Issuer: from.Issuer, Audience: from.Audience, JWKS: from.JWKS}
+		if from.Keys != "" {
+			keys, err := token.ParseKeys([]byte(from.Keys))
+			if err != nil {
+				return nil, fmt.Errorf("the keys of issuer %d: %w", i+1, err)
+			}
+			issuer.Keys = keys
+		}
+		cfg.Issuers = append(cfg.Issuers, issuer)
+	}
+	return token.NewVerifier(cfg)
+}
+
+// trust lets the tenant verify tokens by these issuers, and forget those before.
+func (t *Tenant) trust(old, issuers []registry.Issuer) error {
+	e := t.estate
+	if reflect.DeepEqual(old, issuers) {
+		return nil
+	}
+	made, err := e.dir.verifier(issuers)
+	if err != nil {
+		return fmt.Errorf("tenant %s: %w", t.name, err)
+	}
+	if before := e.verifier.Swap(made); before != nil {
+		before.Close()
+	}
+	return nil
+}
+
+// Authenticates tells whether clients need a token.
+func (t *Tenant) Authenticates() bool { return t.estate != nil && t.estate.verifier.Load() != nil }
+
+// Authenticate verifies the token of a client that connects, and returns what it says,
+// a JSON object, and when it ends for the socket. Both are nil if the tenant needs none.
+// The error is a [*socket.RefusedError], which has the code of package token as its
+// reason: 401, or 503 if the issuer's keys could not be had.
+func (t *Tenant) Authenticate(ctx context.Context, text string) (claims []byte, until *socket.Token, err error) {
+	if !t.Authenticates() {
+		return nil, nil, nil
+	}
+	verifier := t.estate.verifier.Load()
+	said, err := verifier.Verify(ctx, text)
+	if err != nil {
+		return nil, nil, unauthenticated(err)
+	}
+	until = &socket.Token{Expires: said.Expires, Renew: func(ctx context.Context, text string) (time.Time, error) {
+		now := t.estate.verifier.Load() // the issuers may be others by then
+		if now == nil {
+			return time.Time{}, nil
+		}
+		next, err := now.Renew(ctx, said, text)
+		if refused := new(token.Error); errors.As(err, &refused) {
+			return time.Time{}, &channel.Refusal{Reason: phx.Reason(refused.Code)}
+		} else if err != nil {
+			return time.Time{}, err
+		}
+		return next.Expires, nil
+	}}
+	return said.Raw, until, nil
+}
+
+// unauthenticated is the answer to a client whose token does not do.
+func unauthenticated(err error) error {
+	refused := new(token.Error)
+	if !errors.As(err, &refused) {
+		return &socket.RefusedError{Status: http.StatusServiceUnavailable, RetryAfter: time.Second, Err: err}
+	}
+	answer := &socket.RefusedError{Status: http.StatusUnauthorized, HasBody: true, Err: err}
+	if refused.Code == token.CodeKeysUnavailable {
+		answer.Status, answer.RetryAfter = http.StatusServiceUnavailable, time.Second
+	}
+	text, err := json.Marshal(map[string]string{"reason": string(refused.Code)})
+	if err == nil {
+		answer.Body, err = phx.Object(text)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("BUG: a code that is no JSON: %v", err))
+	}
+	return answer
+}
+
+// refresh looks after the published keys of all issuers, until ctx ends.
+func (d *Directory) refresh(ctx context.Context) {
+	for _, t := range d.Tenants() {
+		if verifier := t.estate.verifier.Load(); verifier != nil && ctx.Err() == nil {
+			if err := verifier.Refresh(ctx); err != nil {
+				t.log.Warn("the keys of a token's issuer could not be fetched", "err", err)
+			}
+		}
+	}
+}
