@@ -173,3 +173,67 @@ func TestTokensAreRenewed(t *testing.T) {
 		t.Error("an issuer without keys that can be read is taken")
 	}
 }
+
+// A client whose token is revoked, or whose user's are, is gone at its next frame, and
+// comes back with a newer token only; after a restart, too.
+func TestTokensAreRevoked(t *testing.T) {
+	store := registry.NewMemory(registry.Config{})
+	server := hosttest.Start(t, host.Config{Registry: store})
+	us := newIssuer(t, "ours")
+	acme := private(t, server, "acme", us)
+	issued := func(ago time.Duration, id string) string {
+		return us.mint(t, time.Hour, fmt.Sprintf(`,"iat":%d,"jti":%q`, time.Now().Add(-ago).Unix(), id))
+	}
+	dial := func(server *hosttest.Server, text string) (*wire, error) {
+		conn, err := phxclient.Dial(t.Context(), atTenant(server, "acme"), phxclient.Options{Params: url.Values{"token": {text}}})
+		return &wire{conn, t}, err
+	}
+	one, two := issued(time.Minute, "one"), issued(time.Minute, "two")
+	first, err := dial(server, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := dial(server, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Abort()
+	if _, err := acme.Revoke(t.Context(), registry.Revocation{ID: "one"}, tenant.Request{By: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	first.send(`[null,"1","phoenix","heartbeat",{}]`)
+	if code := first.code(); code != 1008 {
+		t.Errorf("the socket of a revoked token: code %d", code)
+	}
+	second.send(`[null,"1","phoenix","heartbeat",{}]`)
+	if got := second.next(); !strings.Contains(got, `"ok"`) {
+		t.Errorf("another token of the same user: %s", got)
+	}
+	if _, err := dial(server, one); err == nil || !strings.Contains(err.Error(), "token_revoked") {
+		t.Errorf("the revoked token again: %v", err)
+	}
+	if _, err := acme.Revoke(t.Context(), registry.Revocation{Subject: "7", Before: time.Now().Add(-30 * time.Second)}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	second.send(`[null,"2","phoenix","heartbeat",{}]`)
+	if code := second.code(); code != 1008 {
+		t.Errorf("the socket of a revoked user: code %d", code)
+	}
+	if newer, err := dial(server, issued(0, "three")); err != nil {
+		t.Errorf("a newer token: %v", err)
+	} else {
+		newer.Abort()
+	}
+	server.Stop(t)
+	again := hosttest.Start(t, host.Config{Registry: store})
+	for _, text := range []string{one, two} {
+		if _, err := dial(again, text); err == nil || !strings.Contains(err.Error(), "token_revoked") {
+			t.Errorf("after a restart: %v", err)
+		}
+	}
+	for _, bad := range []registry.Revocation{{}, {ID: "a", Subject: "b"}, {ID: "a", Expires: time.Now().Add(-time.Hour)}, {ID: strings.Repeat("a", 256)}} {
+		if _, err := acme.Revoke(t.Context(), bad, tenant.Request{}); err == nil {
+			t.Errorf("%+v is carried out", bad)
+		}
+	}
+}

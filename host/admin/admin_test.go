@@ -383,6 +383,15 @@ func TestJourney(t *testing.T) {
 		t.Error("it is not suspended")
 	}
 	o.must(200, "POST", "/v1/tenants/acme/resume", nil, nil)
+	o.must(201, "POST", "/v1/tenants/acme/revocations", `{"subject":"7"}`, nil)
+	var revoked revocationsBody
+	o.must(200, "GET", "/v1/tenants/acme/revocations", nil, &revoked)
+	if len(revoked.Revocations) != 1 || revoked.Revocations[0].Subject != "7" || revoked.Revocations[0].Expires.IsZero() || revoked.Revocations[0].By != "operator" {
+		t.Errorf("the revocations are %+v", revoked)
+	}
+	if got := o.ask("POST", "/v1/tenants/acme/revocations", operator, `{"id":"a","subject":"b"}`); got.code() != codeInvalid {
+		t.Errorf("a revocation of two things: %d %s", got.status, got.body)
+	}
 	var minted mintedBody
 	o.must(201, "POST", "/v1/tenants/acme/tokens", mintBody{Note: "CI"}, &minted)
 	if got := o.ask("POST", "/v1/tenants/acme/plugins/echo/deploy", minted.Token, deployBody{Version: 2}); got.status != 200 {

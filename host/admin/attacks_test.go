@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,11 +21,16 @@ import (
 	"github.com/chhost/chhost/host/registry"
 )
 
+// keysFor are keys of a tenant's own, as JSON.
+func keysFor(name string) string {
+	return fmt.Sprintf(`{"kty":"oct","alg":"HS256","k":%q}`, base64.RawURLEncoding.EncodeToString([]byte("the keys of "+name+strings.Repeat("-", 32))))
+}
+
 // settle makes two tenants with a plugin each, and returns their deploy tokens.
 func (o *office) settle() (acme, other mintedBody) {
 	o.t.Helper()
 	for name, minted := range map[string]*mintedBody{"acme": &acme, "other": &other} {
-		o.must(201, "PUT", "/v1/tenants/"+name, settingsBody{Issuers: []issuerBody{{Issuer: "us", Keys: "the keys of " + name}}}, nil)
+		o.must(201, "PUT", "/v1/tenants/"+name, settingsBody{Issuers: []issuerBody{{Issuer: "us", Keys: keysFor(name)}}}, nil)
 		o.must(201, "POST", "/v1/tenants/"+name+"/plugins/echo/versions", module(o.t, "served/echo", 0), nil)
 		o.must(200, "POST", "/v1/tenants/"+name+"/plugins/echo/deploy", nil, nil)
 		o.must(201, "POST", "/v1/tenants/"+name+"/tokens", nil, minted)
@@ -113,7 +119,7 @@ func TestAttacks(t *testing.T) {
 		t.Errorf("something has changed: %s, was %s", after, before)
 	}
 	fmt.Printf("%d attacks on the admin API: all refused\n", len(attacks))
-	for _, secret := range []string{operator, acme.Token, other.Token, expired.Token, forged, "the keys of acme"} {
+	for _, secret := range []string{operator, acme.Token, other.Token, expired.Token, forged, keysFor("acme")} {
 		if o.log.Count(secret) > 0 || bytes.Contains(before, []byte(secret)) {
 			t.Errorf("a secret shows: %.12s...", secret)
 		}
@@ -164,10 +170,10 @@ func TestKeysAreKept(t *testing.T) {
 	}
 	o.must(200, "PUT", "/v1/tenants/acme", b.settingsBody, nil)
 	r, err := o.store.Tenant(t.Context(), "acme")
-	if err != nil || r.Issuers[0].Keys != "the keys of acme" {
+	if err != nil || r.Issuers[0].Keys != keysFor("acme") {
 		t.Errorf("the keys are %q: %v", r.Issuers[0].Keys, err)
 	}
-	b.Issuers[0].KeysDigest = keysDigest("the keys of other")
+	b.Issuers[0].KeysDigest = keysDigest(keysFor("other"))
 	if got := o.ask("PUT", "/v1/tenants/acme", operator, b.settingsBody); got.code() != codeInvalid {
 		t.Errorf("another tenant's keys: %d %s", got.status, got.body)
 	}

@@ -189,6 +189,21 @@ type mintedBody struct {
 	Token string `json:"token"`
 }
 
+// revocationBody names a token by its ID, or a subject.
+type revocationBody struct {
+	ID      string `json:"id,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	// Before is until when the subject's tokens were issued that are meant. Default: now.
+	Before time.Time `json:"before,omitzero"`
+	// Expires is when the last of them has expired by itself. Default: in a year.
+	Expires time.Time `json:"expires,omitzero"`
+	By      string    `json:"by,omitempty"`
+}
+
+type revocationsBody struct {
+	Revocations []revocationBody `json:"revocations"`
+}
+
 type importBody struct {
 	Module string `json:"module"`
 	Name   string `json:"name"`

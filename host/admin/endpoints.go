@@ -95,6 +95,9 @@ func endpoints() []endpoint {
 		{Method: post, Path: one + "/tokens", Summary: "Makes a deploy token, which is shown in this answer only.", scope: forOperator, Body: optionalBody, takes: mintBody{}, gives: mintedBody{}, made: true, secret: true, serve: (*call).mint},
 		{Method: remove, Path: one + "/tokens/{token}", Summary: "Takes a deploy token back.", scope: forOperator, serve: (*call).revoke},
 
+		{Method: get, Path: one + "/revocations", Summary: "The tokens of clients that count no more, and have not expired.", scope: forTenant, gives: revocationsBody{}, serve: (*call).revocations},
+		{Method: post, Path: one + "/revocations", Summary: "Refuses a token of clients by its id (jti), or all that a subject (sub) has so far, and ends their sockets.", scope: forTenant, Body: jsonBody, takes: revocationBody{}, gives: revocationsBody{}, made: true, serve: (*call).revokeClients},
+
 		{Method: post, Path: plugin + "/versions", Summary: "Uploads a module, which is checked, compiled and tried before it is kept. Nothing of what is served changes.", scope: forTenant, Body: moduleBody, gives: versionBody{}, made: true, serve: (*call).upload},
 		{Method: get, Path: plugin + "/versions", Summary: "The versions that are kept, oldest first.", scope: forTenant, gives: versionsBody{}, serve: (*call).versions},
 		{Method: put, Path: plugin + "/versions/{seq}/pin", Summary: "Keeps a version for ever, or not.", scope: forTenant, Body: jsonBody, takes: pinBody{}, serve: (*call).pin},

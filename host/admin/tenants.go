@@ -309,6 +309,28 @@ func (c *call) revoke() (*answer, error) {
 	return &answer{}, err
 }
 
+// revokedOf lists the revocations of a record.
+func revokedOf(r registry.Tenant, err error) (*answer, error) {
+	if err != nil {
+		return nil, err
+	}
+	b := revocationsBody{Revocations: make([]revocationBody, 0, len(r.Revocations))}
+	for _, v := range r.Revocations {
+		b.Revocations = append(b.Revocations, revocationBody(v))
+	}
+	return &answer{body: b, revision: r.Revision}, nil
+}
+
+func (c *call) revocations() (*answer, error) { return revokedOf(c.tenant.Record(), nil) }
+
+func (c *call) revokeClients() (*answer, error) {
+	var b revocationBody
+	if err := c.decode(&b); err != nil {
+		return nil, err
+	}
+	return revokedOf(c.tenant.Revoke(c.r.Context(), registry.Revocation(b), c.change))
+}
+
 // changeTokens changes the deploy tokens; where somebody else has changed the tenant
 // meanwhile, it begins again, unless the request is for one revision.
 func (c *call) changeTokens(edit func([]registry.DeployToken) ([]registry.DeployToken, error)) (registry.Tenant, error) {

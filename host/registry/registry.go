@@ -59,6 +59,8 @@ type Tenant struct {
 	Limits map[string]int64 `json:"limits,omitempty"`
 	// Issuers are whose tokens clients may bring; empty: they need none.
 	Issuers []Issuer `json:"issuers,omitempty"`
+	// Revocations are tokens of clients that count no more.
+	Revocations []Revocation `json:"revocations,omitempty"`
 	// DeployTokens let those who have them change this tenant only.
 	DeployTokens []DeployToken `json:"deploy_tokens,omitempty"`
 	// Suspended: its clients are refused until it is resumed.
@@ -78,6 +80,17 @@ type Issuer struct {
 	Keys string `json:"keys,omitempty"`
 	// JWKS is the https address of a JSON Web Key Set.
 	JWKS string `json:"jwks,omitempty"`
+}
+
+// Revocation refuses one token of clients, by its ID (jti), or all that a subject (sub)
+// was given until Before.
+type Revocation struct {
+	ID      string    `json:"id,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	Before  time.Time `json:"before,omitzero"`
+	// Expires is when the last of them has expired by itself, and this can be forgotten.
+	Expires time.Time `json:"expires"`
+	By      string    `json:"by,omitempty"`
 }
 
 // DeployToken is what is kept of a token: enough to know it again.

@@ -37,6 +37,10 @@ type Token struct {
 	// called on the reader's goroutine, no more than once a second in the long run. It
 	// may wait, but not for ever. Default: nobody is asked, and the topic is unmatched.
 	Renew func(ctx context.Context, text string) (expires time.Time, err error)
+	// Revoked tells whether the client may not go on for another reason: then there is
+	// no grace. It is asked at each frame, on several goroutines, and must not block.
+	// Default: it may.
+	Revoked func() bool
 }
 
 // expiry is when a socket ends because of its token.
@@ -69,7 +73,7 @@ func (e *expiry) set(expires time.Time) {
 }
 
 // Expire ends the socket with [ClosePolicyViolation] if the client's token has expired
-// and its grace is over, and tells whether it did. HandleFrame looks before it takes a
+// and its grace is over, or was revoked, and tells whether it did. HandleFrame looks before it takes a
 // frame, so that nothing is done for such a client; transports call Expire from time to
 // time, for clients that only listen.
 func (s *Socket) Expire() bool {
@@ -78,16 +82,23 @@ func (s *Socket) Expire() bool {
 		return false
 	}
 	until := e.until.Load()
+	revoked := s.cfg.Token.Revoked != nil && s.cfg.Token.Revoked()
 	// The swap fails if the client has sent another at the last moment.
-	if until == 0 || s.cfg.Env.Now().UnixMilli() < until || !e.until.CompareAndSwap(until, 0) {
+	if !revoked && (until == 0 || s.cfg.Env.Now().UnixMilli() < until || !e.until.CompareAndSwap(until, 0)) {
 		return false
 	}
 	if s.ended() {
 		return true
 	}
 	s.cfg.Counts.Expired.Add(1)
-	s.cfg.Logger.Info("the client's token has expired, and it has sent no other")
-	s.Close(End{ClosePolicyViolation, "the token has expired"}, LeaveClosed)
+	why := "the token has expired"
+	if revoked {
+		why = "the token was revoked"
+		s.cfg.Logger.Info("the client's token was revoked")
+	} else {
+		s.cfg.Logger.Info("the client's token has expired, and it has sent no other")
+	}
+	s.Close(End{ClosePolicyViolation, why}, LeaveClosed)
 	return true
 }
 

@@ -1,12 +1,15 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/chhost/chhost/host/channel"
@@ -22,11 +25,11 @@ const refreshTime = time.Minute
 // verifier makes what verifies the tokens of a tenant's clients; nil if nobody issues
 // any. What a token says of a tenant does not count here: keys of its own vouch for a
 // tenant's clients and never say which tenant a client is of.
-func (d *Directory) verifier(issuers []registry.Issuer) (*token.Verifier, error) {
+func (d *Directory) verifier(issuers []registry.Issuer, revoked *token.Revocations) (*token.Verifier, error) {
 	if len(issuers) == 0 {
 		return nil, nil
 	}
-	cfg := token.Config{Now: d.cfg.Now}
+	cfg := token.Config{Now: d.cfg.Now, Revoked: revoked}
 	for i, from := range issuers {
 		issuer := token.Issuer{Issuer: from.Issuer, Audience: from.Audience, JWKS: from.JWKS}
 		if from.Keys != "" {
@@ -47,7 +50,7 @@ func (t *Tenant) trust(old, issuers []registry.Issuer) error {
 	if reflect.DeepEqual(old, issuers) {
 		return nil
 	}
-	made, err := e.dir.verifier(issuers)
+	made, err := e.dir.verifier(issuers, e.revoked)
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", t.name, err)
 	}
@@ -73,7 +76,9 @@ func (t *Tenant) Authenticate(ctx context.Context, text string) (claims []byte, 
 	if err != nil {
 		return nil, nil, unauthenticated(err)
 	}
-	until = &socket.Token{Expires: said.Expires, Renew: func(ctx context.Context, text string) (time.Time, error) {
+	var newest atomic.Pointer[token.Claims]
+	newest.Store(said)
+	until = &socket.Token{Expires: said.Expires, Revoked: t.revoked(&newest), Renew: func(ctx context.Context, text string) (time.Time, error) {
 		now := t.estate.verifier.Load() // the issuers may be others by then
 		if now == nil {
 			return time.Time{}, nil
@@ -84,9 +89,79 @@ func (t *Tenant) Authenticate(ctx context.Context, text string) (claims []byte, 
 		} else if err != nil {
 			return time.Time{}, err
 		}
+		newest.Store(next)
 		return next.Expires, nil
 	}}
 	return said.Raw, until, nil
+}
+
+// revoked tells whether the token that a client has sent last was revoked. It looks
+// again only when there are other revocations than before.
+func (t *Tenant) revoked(newest *atomic.Pointer[token.Claims]) func() bool {
+	e := t.estate
+	var seen atomic.Int64
+	seen.Store(-1) // between Verify and now there may have been one
+	return func() bool {
+		count := e.revocations.Load()
+		if seen.Load() == count {
+			return false
+		}
+		if e.revoked.Revokes(newest.Load()) {
+			return true
+		}
+		seen.Store(count)
+		return false
+	}
+}
+
+const (
+	// mostRevocations is how many revocations a tenant may have that have not expired.
+	mostRevocations = 2000
+	// revocationTime is for how long one counts that does not say.
+	revocationTime = 366 * 24 * time.Hour
+)
+
+// Revoke refuses tokens of clients from now on, and ends the sockets of those who have
+// connected with one: at their next frame, or within seconds if they only listen. Who
+// gets a new token may come back. The error is [ErrInvalid], [ErrQuota], or that of a
+// change.
+func (t *Tenant) Revoke(ctx context.Context, v registry.Revocation, req Request) (registry.Tenant, error) {
+	now := t.env.Now()
+	if (v.ID == "") == (v.Subject == "") || len(v.ID) > 255 || len(v.Subject) > 255 {
+		return registry.Tenant{}, fmt.Errorf("%w: a revocation names a token (its jti) or a subject (its sub), of at most 255 bytes", ErrInvalid)
+	}
+	if v.Expires.IsZero() {
+		v.Expires = now.Add(revocationTime)
+	}
+	if v.Subject != "" && v.Before.IsZero() {
+		v.Before = now
+	}
+	v.By = req.By
+	if !v.Expires.After(now) {
+		return registry.Tenant{}, fmt.Errorf("%w: the revocation has expired", ErrInvalid)
+	}
+	return t.change(ctx, req, "revoke", cmp.Or(v.ID, v.Subject), func(r *registry.Tenant) error {
+		kept := slices.DeleteFunc(slices.Clone(r.Revocations), func(o registry.Revocation) bool {
+			return !o.Expires.After(now) || o.ID == v.ID && o.Subject == v.Subject
+		})
+		if len(kept) >= mostRevocations {
+			return fmt.Errorf("%w: too_many_revocations: %d have not expired", ErrQuota, len(kept))
+		}
+		r.Revocations = append(kept, v)
+		return nil
+	})
+}
+
+// distrust carries out what a record revokes.
+func (t *Tenant) distrust(revocations []registry.Revocation) error {
+	e := t.estate
+	for _, v := range revocations {
+		if err := e.revoked.Add(token.Revocation{ID: v.ID, Subject: v.Subject, Before: v.Before, Expires: v.Expires}); err != nil {
+			return fmt.Errorf("tenant %s: %w", t.name, err)
+		}
+	}
+	e.revocations.Add(1)
+	return nil
 }
 
 // unauthenticated is the answer to a client whose token does not do.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,9 @@ type estate struct {
 	plugins map[string]*plugin
 	origins func(*http.Request) bool // nil: the record says nothing of them
 
-	verifier atomic.Pointer[token.Verifier] // of clients' tokens; nil: they need none
+	verifier    atomic.Pointer[token.Verifier] // of clients' tokens; nil: they need none
+	revoked     *token.Revocations             // of the record, and earlier ones
+	revocations atomic.Int64                   // changes when there are others
 }
 
 // Request is what all changes have in common. The zero value is usable.
@@ -62,6 +65,7 @@ func (t *Tenant) Record() registry.Tenant {
 func clone(r registry.Tenant) registry.Tenant {
 	r.Hosts, r.Origins, r.Issuers = slices.Clone(r.Hosts), slices.Clone(r.Origins), slices.Clone(r.Issuers)
 	r.DeployTokens, r.Routes, r.Plugins = slices.Clone(r.DeployTokens), slices.Clone(r.Routes), slices.Clone(r.Plugins)
+	r.Revocations = slices.Clone(r.Revocations)
 	for i := range r.Plugins {
 		p := &r.Plugins[i]
 		p.Versions, p.Deploys = slices.Clone(p.Versions), slices.Clone(p.Deploys)
@@ -151,6 +155,11 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 	t.bounds.Store(boundsOf(&t.limits, &record))
 	if err := t.trust(old.Issuers, record.Issuers); err != nil {
 		return err
+	}
+	if len(record.Revocations) > 0 && !reflect.DeepEqual(old.Revocations, record.Revocations) {
+		if err := t.distrust(record.Revocations); err != nil {
+			return err
+		}
 	}
 	t.renew(&old)
 	t.mu.Lock()

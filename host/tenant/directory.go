@@ -14,6 +14,7 @@ import (
 
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/token"
 	"github.com/chhost/chhost/host/wasm"
 )
 
@@ -128,7 +129,7 @@ func (d *Directory) open(record registry.Tenant) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.estate = &estate{dir: d, turn: make(chan struct{}, 1), plugins: make(map[string]*plugin)}
+	t.estate = &estate{dir: d, turn: make(chan struct{}, 1), plugins: make(map[string]*plugin), revoked: token.NewRevocations(0, d.cfg.Now)}
 	if err := t.adopt(record); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (d *Directory) set(r *registry.Tenant, s Settings) error {
 	if _, err := d.origins(s.Origins); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if _, err := d.verifier(s.Issuers); err != nil {
+	if _, err := d.verifier(s.Issuers, nil); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	hosts := make([]string, 0, len(s.Hosts))
