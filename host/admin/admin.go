@@ -59,6 +59,8 @@ type API struct {
 	mux      *http.ServeMux
 	document []byte
 	kept     answers
+	uploads  places
+	readers  places // of logs
 	log      *slog.Logger
 }
 
@@ -74,6 +76,7 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("admin: the operator's token has %d characters, and needs %d", len(cfg.Token), minToken)
 	}
 	a := &API{cfg: cfg, operator: sha256.Sum256([]byte(cfg.Token)), hosts: make(map[string]bool), mux: http.NewServeMux(), log: cfg.Logger}
+	a.uploads, a.readers = places{most: mostUploads, each: eachUploads}, places{most: mostReaders, each: eachReaders}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -97,6 +100,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	// Also of a request that is refused before its body is read: the server reads on.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(jsonTime))
 	if err := a.guard(r); err != nil {
 		a.refuse(w, r, err)
 		return

@@ -363,7 +363,7 @@ func TestJourney(t *testing.T) {
 	if len(versions.Versions) != 2 || !versions.Versions[0].Active || versions.Versions[1].Active {
 		t.Errorf("the versions are %+v", versions)
 	}
-	o.must(204, "PUT", "/v1/tenants/acme/plugins/echo/versions/1/pin", pinBody{true}, nil)
+	o.must(204, "PUT", "/v1/tenants/acme/plugins/echo/versions/1/pin", `{"pinned":true}`, nil)
 	o.must(200, "PUT", "/v1/tenants/acme/plugins/echo/settings", map[string]string{"greeting": "hi"}, nil)
 	settings := map[string]string{}
 	o.must(200, "GET", "/v1/tenants/acme/plugins/echo/settings", nil, &settings)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,6 +14,9 @@ const (
 	// keptTime for how long.
 	keptAnswers = 1000
 	keptTime    = time.Hour
+	// keptEach is how many of them may be of one tenant's tokens: who sends many forgets
+	// its own.
+	keptEach = 100
 	// maxKey is how long an Idempotency-Key may be, and maxKept how large an answer that
 	// is kept.
 	maxKey  = 128
@@ -32,6 +36,7 @@ type answers struct {
 // kept is one of them.
 type kept struct {
 	key    [sha256.Size]byte
+	owner  string            // the tenant whose token it was; empty: the operator's
 	body   [sha256.Size]byte // of the request
 	at     time.Time
 	done   bool
@@ -58,12 +63,7 @@ func (k *answers) begin(c *call, e *endpoint) (*kept, error) {
 	if k.kept == nil {
 		k.kept = make(map[[sha256.Size]byte]*kept)
 	}
-	for len(k.order) > 0 && (len(k.order) >= keptAnswers || now.Sub(k.order[0].at) > keptTime) {
-		if oldest := k.order[0]; k.kept[oldest.key] == oldest {
-			delete(k.kept, oldest.key)
-		}
-		k.order = k.order[1:]
-	}
+	k.clear(c.who.tenant, now)
 	if known := k.kept[id]; known != nil {
 		switch {
 		case known.body != body:
@@ -73,20 +73,45 @@ func (k *answers) begin(c *call, e *endpoint) (*kept, error) {
 		}
 		return &kept{again: true, answer: known.answer, text: known.text}, nil
 	}
-	made := &kept{key: id, body: body, at: now}
+	made := &kept{key: id, owner: c.who.tenant, body: body, at: now}
 	k.kept[id] = made
 	k.order = append(k.order, made)
 	return made, nil
 }
 
-// keep keeps an answer. What failed is not kept: it may go well the next time.
+// clear makes room for one more of an owner's. The caller holds k.mu.
+func (k *answers) clear(owner string, now time.Time) {
+	for len(k.order) > 0 && (len(k.order) >= keptAnswers || now.Sub(k.order[0].at) > keptTime) {
+		k.drop(0)
+	}
+	first, n := -1, 0
+	for i, old := range k.order {
+		if owner != "" && old.owner == owner {
+			if n++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if n >= keptEach {
+		k.drop(first)
+	}
+}
+
+// drop forgets the answer at a place of the order.
+func (k *answers) drop(i int) {
+	if old := k.order[i]; k.kept[old.key] == old {
+		delete(k.kept, old.key)
+	}
+	k.order = slices.Delete(k.order, i, i+1)
+}
+
+// keep keeps an answer.
 func (k *answers) keep(made *kept, ans *answer) {
 	if made.at.IsZero() {
 		return
 	}
 	text, err := json.Marshal(ans.body)
 	if err != nil || len(text) > maxKept {
-		k.forget(made)
 		return
 	}
 	k.mu.Lock()
@@ -94,12 +119,15 @@ func (k *answers) keep(made *kept, ans *answer) {
 	made.done, made.answer, made.text = true, answer{status: ans.status, revision: ans.revision}, text
 }
 
-// forget forgets a request, so that it may come again.
+// forget forgets a request whose answer was not kept, so that it may come again.
 func (k *answers) forget(made *kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.kept[made.key] == made {
-		delete(k.kept, made.key)
+	if made.done || k.kept[made.key] != made {
+		return
+	}
+	if i := slices.Index(k.order, made); i >= 0 {
+		k.drop(i)
 	}
 }
 

@@ -243,7 +243,7 @@ type versionsBody struct {
 }
 
 type pinBody struct {
-	Pinned bool `json:"pinned"`
+	Pinned *bool `json:"pinned"`
 }
 
 type deployBody struct {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +37,10 @@ type call struct {
 	change tenant.Request
 	// missing: only what is not there is to be made.
 	missing bool
+	// query are the parameters, each at most once.
+	query url.Values
+	// placed: it has a place among the uploads.
+	placed bool
 }
 
 // answer is what is sent back.
@@ -47,6 +53,7 @@ type answer struct {
 // serve carries out a request to an endpoint.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	c := &call{api: a, w: w, r: r, name: r.PathValue("tenant")}
+	defer c.leave()
 	if err := c.enter(e); err != nil {
 		a.refuse(w, r, err)
 		return
@@ -66,12 +73,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		done.play(w)
 		return
 	}
-	kept := false
-	defer func() { // also if a bug of the host ends it
-		if !kept {
-			a.kept.forget(done)
-		}
-	}()
+	defer a.kept.forget(done) // what failed may go well the next time; also after a bug of the host
 	ans, err := e.serve(c)
 	if err != nil {
 		a.refuse(w, r, err)
@@ -81,7 +83,6 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		ans.status = e.status()
 	}
 	a.kept.keep(done, ans)
-	kept = true
 	ans.send(w)
 }
 
@@ -90,6 +91,7 @@ func (ans *answer) send(w http.ResponseWriter) {
 		w.Header().Set("ETag", strconv.Quote(strconv.FormatUint(ans.revision, 10)))
 	}
 	if ans.body == nil {
+		patient(w)
 		w.WriteHeader(ans.status)
 		return
 	}
@@ -123,7 +125,12 @@ func (c *call) enter(e *endpoint) error {
 // conditions reads what a change depends on.
 func (c *call) conditions(e *endpoint) error {
 	c.change.By = c.who.name
-	for key, values := range c.r.URL.Query() {
+	var err error
+	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
+		// A dry run that cannot be read is not to become one that is meant.
+		return fault(codeBody, "the parameters cannot be read: %v", err)
+	}
+	for key, values := range c.query {
 		if _, known := e.Query[key]; !known && (key != "dry_run" || !e.changes()) {
 			return fault(codeBody, "there is no parameter %q here", key)
 		}
@@ -131,12 +138,17 @@ func (c *call) conditions(e *endpoint) error {
 			return fault(codeBody, "the parameter %q is there more than once", key)
 		}
 	}
-	switch c.r.URL.Query().Get("dry_run") {
+	switch c.query.Get("dry_run") {
 	case "", "0", "false":
 	case "1", "true":
 		c.change.DryRun = true
 	default:
 		return fault(codeBody, "dry_run is 1 or 0")
+	}
+	for _, field := range []string{"If-Match", "If-None-Match", "Idempotency-Key", "Content-Type"} {
+		if len(c.r.Header.Values(field)) > 1 {
+			return fault(codeBody, "the field %s is there more than once", field)
+		}
 	}
 	if tag := c.r.Header.Get("If-Match"); tag != "" && tag != "*" {
 		text, err := strconv.Unquote(tag)
@@ -165,7 +177,7 @@ func (c *call) read(e *endpoint) error {
 		if c.r.ContentLength > 0 || len(c.r.TransferEncoding) > 0 {
 			return fault(codeBody, "there is nothing to send here")
 		}
-		return nil
+		return c.whole()
 	case moduleBody:
 		most, within, want = maxModule, moduleTime, "application/wasm"
 	}
@@ -179,6 +191,12 @@ func (c *call) read(e *endpoint) error {
 	if c.r.ContentLength > most {
 		return fault(codeTooLarge, "the body has more than %d bytes", most)
 	}
+	if e.Body == moduleBody {
+		if err := c.api.uploads.take(c.r.Context(), c.name); err != nil {
+			return err
+		}
+		c.placed = true
+	}
 	// A recorder of tests has no deadlines; a connection has.
 	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(within))
 	c.body, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, most))
@@ -188,8 +206,28 @@ func (c *call) read(e *endpoint) error {
 		}
 		return fault(codeBody, "the body did not come whole, or not in time")
 	}
+	return c.whole()
+}
+
+// whole ends the time within which the request was to come.
+func (c *call) whole() error {
 	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 	return nil
+}
+
+// leave gives back what the call has taken.
+func (c *call) leave() {
+	if c.placed {
+		c.api.uploads.give(c.name)
+	}
+}
+
+// answerTime is how long somebody may take to read an answer, or the next part of one.
+const answerTime = time.Minute
+
+// patient gives who asks its time to read what is written next.
+func patient(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 }
 
 // decode reads the body into v. Names that there are not, names that come twice, and what
@@ -201,12 +239,49 @@ func (c *call) decode(v any) error {
 	if err := onlyOnce(c.body); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(c.body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	var whole any
+	if err := json.Unmarshal(c.body, &whole); err != nil {
+		return fault(codeBody, "the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, ok := whole.(map[string]any); !ok {
+		return fault(codeBody, "the body has to be an object")
+	}
+	if name, ok := foreign(whole, schemaOf(reflect.TypeOf(v))); ok {
+		return fault(codeBody, "there is no member %q here", name)
+	}
+	if err := json.Unmarshal(c.body, v); err != nil {
 		return fault(codeBody, "the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
+}
+
+// foreign finds a name within a value that the schema does not have as it is written:
+// encoding/json would take one in other letters for the same.
+func foreign(value any, schema object) (name string, found bool) {
+	switch value := value.(type) {
+	case []any:
+		items, _ := schema["items"].(object)
+		for _, v := range value {
+			if name, found := foreign(v, items); found {
+				return name, true
+			}
+		}
+	case map[string]any:
+		properties, closed := schema["properties"].(object)
+		others, _ := schema["additionalProperties"].(object)
+		for name, v := range value {
+			below := others
+			if closed {
+				if below, found = properties[name].(object); !found {
+					return name, true
+				}
+			}
+			if name, found := foreign(v, below); found {
+				return name, true
+			}
+		}
+	}
+	return "", false
 }
 
 // maxDepth is how far JSON may be nested.
@@ -230,6 +305,9 @@ func onlyOnce(data []byte) error {
 		if n > 0 && len(names) == 0 {
 			return fault(codeBody, "the body has more than one JSON value")
 		}
+		if len(names) >= maxDepth {
+			return fault(codeBody, "the body is nested too deeply")
+		}
 		last := len(names) - 1
 		if name, ok := token.(string); ok && last >= 0 && names[last] != nil && key[last] {
 			if names[last][name] {
@@ -251,9 +329,6 @@ func onlyOnce(data []byte) error {
 		}
 		if last >= 0 && names[last] != nil {
 			key[last] = true // the value has ended
-		}
-		if len(names) > maxDepth {
-			return fault(codeBody, "the body is nested too deeply")
 		}
 	}
 }

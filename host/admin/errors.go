@@ -35,6 +35,7 @@ const (
 	codeKeyInUse    Code = "idempotency_in_progress"
 	codeKeyMismatch Code = "idempotency_mismatch"
 	codeStore       Code = "store_failed"
+	codeBusy        Code = "busy"
 	codeEnding      Code = "ending"
 	codeGone        Code = "cancelled"
 	codeInternal    Code = "internal"
@@ -68,6 +69,7 @@ func Codes() []CodeRow {
 		{codeKeyInUse, http.StatusConflict, "a request with this Idempotency-Key is being carried out"},
 		{codeKeyMismatch, http.StatusUnprocessableEntity, "this Idempotency-Key was used for another request"},
 		{codeStore, http.StatusInternalServerError, "what is stored could not be read or changed; nothing has changed"},
+		{codeBusy, http.StatusServiceUnavailable, "as much of this is under way as may be at once: try again later"},
 		{codeEnding, http.StatusServiceUnavailable, "the host is ending"},
 		{codeGone, http.StatusServiceUnavailable, "the request was given up before it was carried out"},
 		{codeInternal, http.StatusInternalServerError, "a fault of the host's, which its log tells more of"},
@@ -87,7 +89,13 @@ func statusOf(code Code) int {
 type failure struct {
 	code    Code
 	message string
-	detail  any
+	detail  *detail
+}
+
+// detail is what there is to say beside the message.
+type detail struct {
+	// Faults are all that is wrong with a module.
+	Faults []string `json:"faults,omitempty"`
 }
 
 func (f *failure) Error() string { return f.message }
@@ -106,7 +114,7 @@ func blame(err error) *failure {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &module):
-		return &failure{codeModule, module.Error(), map[string]any{"faults": module.Faults}}
+		return &failure{codeModule, module.Error(), &detail{Faults: module.Faults}}
 	case errors.As(err, &large):
 		return fault(codeTooLarge, "the body has more than %d bytes", large.Limit)
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, registry.ErrNotFound):
@@ -132,9 +140,9 @@ func blame(err error) *failure {
 // errorBody is the shape of all errors.
 type errorBody struct {
 	Error struct {
-		Code    Code   `json:"code"`
-		Message string `json:"message"`
-		Detail  any    `json:"detail,omitempty"`
+		Code    Code    `json:"code"`
+		Message string  `json:"message"`
+		Detail  *detail `json:"detail,omitempty"`
 	} `json:"error"`
 }
 
@@ -143,7 +151,7 @@ type errorBody struct {
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f := blame(err)
 	status := statusOf(f.code)
-	if status >= http.StatusInternalServerError && f.code != codeEnding && f.code != codeGone {
+	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		a.log.Error("a request to the admin API failed", "route", r.Pattern, "err", err)
 	}
 	if f.code == codeToken {
@@ -160,6 +168,7 @@ func write(w http.ResponseWriter, status int, body any) {
 	if err != nil {
 		panic(fmt.Sprintf("BUG: an answer that is no JSON: %v", err))
 	}
+	patient(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n')) // whom it does not reach is gone

@@ -51,7 +51,7 @@ type identity struct {
 // identify finds out who asks.
 func (a *API) identify(r *http.Request) (identity, error) {
 	values := r.Header.Values("Authorization")
-	if len(values) == 0 && a.cfg.Open && fromHere(r) {
+	if len(values) == 0 && a.cfg.Open && fromHere(r) && !forwarded(r) {
 		return identity{name: "local", operator: true}, nil
 	}
 	if len(values) != 1 {
@@ -108,6 +108,16 @@ func parseDeployToken(text string) (tenant, id string, ok bool) {
 		return "", "", false
 	}
 	return string(name), parts[1], true
+}
+
+// forwarded tells whether a proxy brings the request of another machine.
+func forwarded(r *http.Request) bool {
+	for _, field := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} {
+		if len(r.Header.Values(field)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fromHere tells whether a request comes from this machine.

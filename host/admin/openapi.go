@@ -12,6 +12,7 @@ import (
 )
 
 func (c *call) openAPI() error {
+	patient(c.w)
 	c.w.Header().Set("Content-Type", "application/json")
 	_, err := c.w.Write(c.api.document)
 	_ = err // gone

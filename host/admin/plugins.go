@@ -18,6 +18,9 @@ func (c *call) putRoutes() (*answer, error) {
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}
+	if b.Routes == nil {
+		return nil, fault(codeBody, `there are no "routes": [] is none of them`)
+	}
 	routes := make([]registry.Route, 0, len(b.Routes))
 	for _, r := range b.Routes {
 		routes = append(routes, registry.Route(r))
@@ -97,11 +100,14 @@ func (c *call) pin() (*answer, error) {
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}
+	if b.Pinned == nil {
+		return nil, fault(codeBody, `"pinned" is true or false`)
+	}
 	seq, err := seqOf(c.r.PathValue("seq"))
 	if err != nil {
 		return nil, fault(codeUnknown, "%v", err)
 	}
-	r, err := c.tenant.Pin(c.r.Context(), c.plugin(), seq, b.Pinned, c.change)
+	r, err := c.tenant.Pin(c.r.Context(), c.plugin(), seq, *b.Pinned, c.change)
 	return &answer{revision: r.Revision}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ func (c *call) limits() (*answer, error) {
 
 // number reads a parameter; without one it is otherwise.
 func (c *call) number(name string, otherwise, most uint64) (uint64, error) {
-	text := c.r.URL.Query().Get(name)
+	text := c.query.Get(name)
 	if text == "" {
 		return otherwise, nil
 	}
@@ -45,7 +46,7 @@ func (c *call) audit() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := c.api.cfg.Store.Audit(c.r.Context(), c.name, after, int(limit))
+	entries, err := c.entries(after, int(limit))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,26 @@ func (c *call) audit() (*answer, error) {
 		b.Entries = append(b.Entries, auditEntry(e))
 	}
 	return &answer{body: b}, nil
+}
+
+// entries reads the audit log. A tenant's own token sees nothing of who had the name
+// before.
+func (c *call) entries(after uint64, limit int) ([]registry.Entry, error) {
+	var since time.Time
+	if !c.who.operator {
+		since = c.tenant.Record().Created
+	}
+	for {
+		entries, err := c.api.cfg.Store.Audit(c.r.Context(), c.name, after, limit)
+		if err != nil || len(entries) == 0 {
+			return nil, err
+		}
+		after = entries[len(entries)-1].Number
+		entries = slices.DeleteFunc(entries, func(e registry.Entry) bool { return e.At.Before(since) })
+		if len(entries) > 0 {
+			return entries, nil
+		}
+	}
 }
 
 func (c *call) backup() error {
@@ -82,6 +103,7 @@ type started struct {
 
 func (s *started) Write(b []byte) (int, error) {
 	s.wrote = true
+	patient(s.w)
 	return s.w.Write(b)
 }
 
@@ -89,6 +111,7 @@ func (c *call) metrics() error {
 	if c.api.cfg.Metrics == nil {
 		return fault(codeUnknown, "this host shows no metrics")
 	}
+	patient(c.w)
 	c.api.cfg.Metrics.ServeHTTP(c.w, c.r)
 	return nil
 }
@@ -222,6 +245,9 @@ func (c *call) topics() (*answer, error) {
 func (c *call) sockets() (*answer, error) {
 	b := socketsBody{Sockets: []socketBody{}}
 	for _, s := range c.tenant.Sockets() {
+		if s.Topics == nil {
+			s.Topics = []string{}
+		}
 		b.Sockets = append(b.Sockets, socketBody(s))
 	}
 	return &answer{body: b}, nil
