@@ -138,12 +138,8 @@ func (c *call) conditions(e *endpoint) error {
 			return fault(codeBody, "the parameter %q is there more than once", key)
 		}
 	}
-	switch c.query.Get("dry_run") {
-	case "", "0", "false":
-	case "1", "true":
-		c.change.DryRun = true
-	default:
-		return fault(codeBody, "dry_run is 1 or 0")
+	if c.change.DryRun, err = boolean("dry_run", c.query.Get("dry_run")); err != nil {
+		return err
 	}
 	for _, field := range []string{"If-Match", "If-None-Match", "Idempotency-Key", "Content-Type"} {
 		if len(c.r.Header.Values(field)) > 1 {
@@ -167,6 +163,17 @@ func (c *call) conditions(e *endpoint) error {
 		return fault(codeBody, "If-None-Match can be * only")
 	}
 	return nil
+}
+
+// boolean reads a parameter that is 1 or 0.
+func boolean(name, text string) (bool, error) {
+	switch text {
+	case "", "0", "false":
+		return false, nil
+	case "1", "true":
+		return true, nil
+	}
+	return false, fault(codeBody, "%s is 1 or 0", name)
 }
 
 // read reads the body, within bounds of size and time.

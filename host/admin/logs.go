@@ -18,6 +18,10 @@ const (
 	// plugins: those that have logged last.
 	keptLines   = 500
 	keptPlugins = 2000
+	// keptBytes is how much text is kept of a plugin, and allBytes of all of them: those
+	// that have logged last.
+	keptBytes = 256 << 10
+	allBytes  = 64 << 20
 	// maxLine is how long a line may be in bytes that is kept; longer ones are cut by who
 	// logs them.
 	maxLine = 16 << 10
@@ -41,20 +45,22 @@ type lineStore struct {
 	mu      sync.Mutex
 	plugins map[pluginKey]*lines
 	counter uint64 // of all lines
+	bytes   int    // of all that are kept
 }
 
 type pluginKey struct{ tenant, plugin string }
 
-// lines are the last ones of a plugin: a ring.
+// lines are the last ones of a plugin.
 type lines struct {
-	ring    []line
-	next    int
+	kept    []line // oldest first
+	bytes   int
 	last    uint64        // the number of the newest one
-	changed chan struct{} // closed when there is another one
+	changed chan struct{} // closed when there is another one, or this is forgotten
 }
 
 type line struct {
 	number uint64
+	at     time.Time
 	text   []byte
 }
 
@@ -103,7 +109,7 @@ func (l *Logs) Handle(ctx context.Context, r slog.Record) error {
 		fields["time"], fields["level"], fields["msg"] = r.Time.UTC(), r.Level.String(), r.Message
 		if text, err := json.Marshal(fields); err == nil && len(text) <= maxLine {
 			plugin, _, _ := strings.Cut(version, "@")
-			l.store.add(pluginKey{tenant, plugin}, text)
+			l.store.add(pluginKey{tenant, plugin}, r.Time, text)
 		}
 	}
 	return l.next.Handle(ctx, r)
@@ -118,17 +124,22 @@ func plain(v slog.Value) any {
 	return v.String()
 }
 
-func (s *lineStore) add(key pluginKey, text []byte) {
+func (s *lineStore) add(key pluginKey, at time.Time, text []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.of(key)
 	s.counter++
-	if len(of.ring) < keptLines {
-		of.ring = append(of.ring, line{})
+	of.kept, of.last = append(of.kept, line{s.counter, at, text}), s.counter
+	of.bytes, s.bytes = of.bytes+len(text), s.bytes+len(text)
+	for len(of.kept) > keptLines || of.bytes > keptBytes {
+		n := len(of.kept[0].text)
+		of.bytes, s.bytes = of.bytes-n, s.bytes-n
+		of.kept[0] = line{} // what follows it stays, its text does not
+		of.kept = of.kept[1:]
 	}
-	of.ring[of.next] = line{s.counter, text}
-	of.next = (of.next + 1) % keptLines
-	of.last = s.counter
+	for s.bytes > allBytes {
+		s.forgetOldest()
+	}
 	close(of.changed)
 	of.changed = make(chan struct{})
 }
@@ -139,29 +150,37 @@ func (s *lineStore) of(key pluginKey) *lines {
 		return of
 	}
 	if len(s.plugins) >= keptPlugins {
-		var oldest pluginKey
-		least := ^uint64(0)
-		for k, of := range s.plugins {
-			if of.last < least {
-				oldest, least = k, of.last
-			}
-		}
-		delete(s.plugins, oldest)
+		s.forgetOldest()
 	}
-	of := &lines{changed: make(chan struct{})}
+	of := &lines{changed: make(chan struct{}), last: s.counter}
 	s.plugins[key] = of
 	return of
 }
 
-// after returns the lines behind one, at most the last so many, and what is closed when
-// there is another one.
-func (s *lineStore) after(key pluginKey, number uint64, most int) (found []line, changed <-chan struct{}) {
+// forgetOldest forgets the plugin that has logged nothing for longest; who follows it
+// looks again. The caller holds s.mu.
+func (s *lineStore) forgetOldest() {
+	var oldest pluginKey
+	least := ^uint64(0)
+	for k, of := range s.plugins {
+		if of.last < least {
+			oldest, least = k, of.last
+		}
+	}
+	of := s.plugins[oldest]
+	s.bytes -= of.bytes
+	delete(s.plugins, oldest)
+	close(of.changed)
+}
+
+// after returns the lines behind one that are no older than since, at most the last so
+// many, and what is closed when there is another one.
+func (s *lineStore) after(key pluginKey, number uint64, since time.Time, most int) (found []line, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.of(key)
-	for i := range of.ring {
-		l := of.ring[(of.next+i)%len(of.ring)]
-		if l.number > number {
+	for _, l := range of.kept {
+		if l.number > number && !l.at.Before(since) {
 			found = append(found, l)
 		}
 	}
@@ -176,6 +195,10 @@ func (c *call) logs() error {
 	if err != nil {
 		return err
 	}
+	follow, err := boolean("follow", c.query.Get("follow"))
+	if err != nil {
+		return err
+	}
 	if _, err := c.settings(); err != nil {
 		return err // there is no such plugin
 	}
@@ -186,45 +209,56 @@ func (c *call) logs() error {
 		}
 		most = keptLines
 	}
+	ok, _ := c.api.readers.try(c.name)
+	if !ok {
+		return fault(codeBusy, "too many follow logs: at most %d of one tenant's, and %d of all", eachReaders, mostReaders)
+	}
+	defer c.api.readers.give(c.name)
 	c.w.Header().Set("Content-Type", "text/event-stream")
 	c.w.WriteHeader(http.StatusOK)
+	c.tell(after, int(most), follow)
+	return nil
+}
+
+// tell writes lines behind one, and those that come if somebody follows.
+func (c *call) tell(after uint64, most int, follow bool) {
 	out := http.NewResponseController(c.w)
-	key := pluginKey{c.name, c.plugin()}
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	key, since := pluginKey{c.name, c.plugin()}, c.tenant.Record().Created // what is older was another's of this name
 	for {
-		found, changed := c.api.cfg.Logs.store.after(key, after, int(most))
+		found, changed := c.api.cfg.Logs.store.after(key, after, since, most)
+		patient(c.w) // who does not read is gone
 		for _, l := range found {
 			if _, err := fmt.Fprintf(c.w, "id: %d\ndata: %s\n\n", l.number, l.text); err != nil {
-				return nil // gone
+				return
 			}
 			after = l.number
 		}
-		if follow := c.r.URL.Query().Get("follow"); follow != "1" && follow != "true" {
-			return nil
+		if !follow || out.Flush() != nil {
+			return
 		}
 		most = keptLines
-		if out.Flush() != nil || !c.awaitLine(changed, out) {
-			return nil
+		select {
+		case <-changed:
+		case <-ticker.C:
+			if !c.stillMay() {
+				return
+			}
+			patient(c.w)
+			if _, err := c.w.Write([]byte(": still here\n\n")); err != nil {
+				return
+			}
+		case <-c.r.Context().Done():
+			return
 		}
 	}
 }
 
-// awaitLine returns when there is another line, and false when nobody waits for it any
-// more.
-func (c *call) awaitLine(changed <-chan struct{}, out *http.ResponseController) bool {
-	timer := time.NewTicker(beat)
-	defer timer.Stop()
-	for {
-		// Who does not read is gone.
-		_ = out.SetWriteDeadline(time.Now().Add(2 * beat))
-		select {
-		case <-changed:
-			return true
-		case <-timer.C:
-			if _, err := c.w.Write([]byte(": still here\n\n")); err != nil || out.Flush() != nil {
-				return false
-			}
-		case <-c.r.Context().Done():
-			return false
-		}
-	}
+// stillMay tells whether the token is still good for the tenant, and the tenant is still
+// the one that it was: who follows does so for days.
+func (c *call) stillMay() bool {
+	who, err := c.api.identify(c.r)
+	t, ok := c.api.cfg.Tenants.Tenant(c.name)
+	return err == nil && who == c.who && ok && t == c.tenant
 }

@@ -33,7 +33,8 @@ type rig struct {
 	store  registry.Store
 	server *httptest.Server
 	log    *channeltest.Log
-	token  string // the operator's
+	logger *slog.Logger // which the API keeps lines of plugins of, too
+	token  string       // the operator's
 
 	document *document
 	mu       sync.Mutex
@@ -42,18 +43,30 @@ type rig struct {
 
 func newRig(t testing.TB, change func(*admin.Config)) *rig {
 	t.Helper()
-	r := &rig{store: registry.NewMemory(registry.Config{}), log: new(channeltest.Log), token: "the-operators-token-" + strings.Repeat("x", 43), seen: make(map[string]bool)}
+	r := newOffline(t, registry.NewMemory(registry.Config{}), change)
+	r.server = httptest.NewUnstartedServer(r.api)
+	r.server.Config.ErrorLog = slog.NewLogLogger(r.logger.Handler(), slog.LevelError)
+	r.server.Start()
+	t.Cleanup(r.server.Close)
+	r.document = readDocument(t, r)
+	return r
+}
+
+// newOffline is a rig without a listener.
+func newOffline(t testing.TB, store registry.Store, change func(*admin.Config)) *rig {
+	t.Helper()
+	r := &rig{store: store, log: new(channeltest.Log), token: "the-operators-token-" + strings.Repeat("x", 43), seen: make(map[string]bool)}
 	logs := admin.NewLogs(r.log.Logger().Handler())
-	logger := slog.New(logs)
-	engine, err := wasm.NewEngine(wasm.Config{CacheDir: t.TempDir(), Logger: logger, Share: func(name string) wasm.Share { return r.Share(name) }})
+	r.logger = slog.New(logs)
+	engine, err := wasm.NewEngine(wasm.Config{CacheDir: t.TempDir(), Logger: r.logger, Share: func(name string) wasm.Share { return r.Share(name) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Directory, err = tenant.Open(t.Context(), tenant.DirectoryConfig{Store: r.store, Engine: engine, PubSub: pubsub.New(nil), Logger: logger})
+	r.Directory, err = tenant.Open(t.Context(), tenant.DirectoryConfig{Store: r.store, Engine: engine, PubSub: pubsub.New(nil), Logger: r.logger})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := admin.Config{Tenants: r.Directory, Store: r.store, Token: r.token, Hosts: []string{"admin.example.com"}, Logs: logs, Logger: logger}
+	cfg := admin.Config{Tenants: r.Directory, Store: r.store, Token: r.token, Hosts: []string{"admin.example.com"}, Logs: logs, Logger: r.logger}
 	if change != nil {
 		change(&cfg)
 	}
@@ -61,11 +74,7 @@ func newRig(t testing.TB, change func(*admin.Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.server = httptest.NewUnstartedServer(r.api)
-	r.server.Config.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelError)
-	r.server.Start()
 	t.Cleanup(func() {
-		r.server.Close()
 		if err := r.Wait(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -77,7 +86,6 @@ func newRig(t testing.TB, change func(*admin.Config)) *rig {
 			t.Error(err)
 		}
 	})
-	r.document = readDocument(t, r)
 	return r
 }
 

@@ -1,0 +1,43 @@
+package admin_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// Who gets the name of a tenant that was deleted learns nothing of who had it before:
+// neither what it logged nor what it changed.
+func TestSuccessorsLearnNothing(t *testing.T) {
+	r := newRig(t, nil)
+	r.found(t, "acme")
+	r.logger.Info("what the first one has logged", "plugin", "it@1", "tenant", "acme")
+	old := r.mint(t, "acme", `{"note":"the note of the first one"}`)
+	see := func(token, path string) string {
+		return string(r.want(t, 200, call{token: token, method: "GET", path: "/v1/tenants/acme" + path}).body)
+	}
+	if logs := see(old.Token, "/plugins/it/logs"); !strings.Contains(logs, "first one") {
+		t.Fatalf("it does not see its own lines: %s", logs)
+	}
+	r.want(t, 204, r.operator("DELETE", "/v1/tenants/acme", ""))
+	r.found(t, "acme")
+	next := r.mint(t, "acme", `{}`)
+	if logs := see(next.Token, "/plugins/it/logs"); strings.Contains(logs, "first one") {
+		t.Errorf("the next one sees\n%s", logs)
+	}
+	for _, query := range []string{"?limit=1", "", "?limit=1000"} {
+		audit := see(next.Token, "/audit"+query)
+		if strings.Contains(audit, `"delete"`) || strings.Contains(audit, `"tokens","detail":"1 tokens","revision":5`) && strings.Count(audit, `"tokens"`) > 1 {
+			t.Errorf("the next one sees %s", audit)
+		}
+		if query == "" && !strings.Contains(audit, `"upload"`) {
+			t.Errorf("it does not see its own upload: %s", audit)
+		}
+		if query == "?limit=1" && strings.Count(audit, `"number"`) != 1 {
+			t.Errorf("one entry of its own: %s", audit)
+		}
+	}
+	if audit := see(r.token, "/audit"); !strings.Contains(audit, `"delete"`) {
+		t.Errorf("the operator does not see all: %s", audit)
+	}
+	r.want(t, 401, call{token: old.Token, method: "GET", path: "/v1/tenants/acme"})
+}
