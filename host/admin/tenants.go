@@ -164,13 +164,12 @@ func (c *call) set() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r registry.Tenant
-	if made != nil {
-		r = made.Record()
-	} else { // a dry run
-		r = registry.Tenant{Name: c.name, Hosts: s.Hosts, Origins: s.Origins, Limits: s.Limits, Issuers: s.Issuers, Connect: s.Connect}
+	r := made.Record()
+	ans := &answer{status: http.StatusCreated, body: recordOf(r), revision: r.Revision}
+	if c.change.DryRun {
+		ans.status = http.StatusOK
 	}
-	return &answer{status: http.StatusCreated, body: recordOf(r), revision: r.Revision}, nil
+	return ans, nil
 }
 
 // keysOf returns the keys of an issuer: those that are sent, or those that are known and
@@ -316,10 +315,12 @@ func (c *call) mint() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	ans := &answer{revision: r.Revision}
 	if c.change.DryRun {
-		text = ""
+		text, ans.status = "", http.StatusOK
 	}
-	return &answer{body: mintedBody{tokenBody{made.ID, made.Note, made.Created, made.Expires}, text}, revision: r.Revision}, nil
+	ans.body = mintedBody{tokenBody{made.ID, made.Note, made.Created, made.Expires}, text}
+	return ans, nil
 }
 
 func (c *call) revoke() (*answer, error) {

@@ -1,0 +1,63 @@
+package admin_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// changes are the endpoints that read JSON.
+func changes() []string {
+	return []string{
+		"PUT /v1/tenants/acme", "PUT /v1/tenants/acme?dry_run=1", "PUT /v1/tenants/acme/routes", "POST /v1/tenants/acme/publish",
+		"POST /v1/tenants/acme/drain", "POST /v1/tenants/acme/tokens?dry_run=1", "PUT /v1/tenants/acme/plugins/it/versions/1/pin",
+		"POST /v1/tenants/acme/plugins/it/deploy", "PUT /v1/tenants/acme/plugins/it/settings", "PUT /v1/tenants/made",
+	}
+}
+
+// FuzzBodies sends bodies to what reads JSON: none is the host's fault, each answer is as
+// the document says, and what is refused has changed nothing.
+func FuzzBodies(f *testing.F) {
+	r := newRig(f, nil)
+	r.found(f, "acme")
+	for _, body := range []string{
+		``, ` `, `{}`, `[]`, `null`, `0`, `"a"`, `{"a":`, `{}{}`, "\x00", `{"":""}`, "{\"a\xff\":\"\xfe\"}",
+		`{"hosts":["a.example.com"],"origins":["https://a.example.com"],"limits":{"connections":5},"issuers":[{"issuer":"i","audience":["a"],"keys":"k","jwks":"https://a/b"}],"connect":"it"}`,
+		`{"hosts":[""]}`, `{"hosts":null,"limits":null}`, `{"limits":{"connections":-1}}`, `{"limits":{"connections":9223372036854775807}}`, `{"limits":{"connections":1e400}}`, `{"limits":{"nothing":1}}`,
+		`{"issuers":[{"keys_digest":"00000000"}]}`, `{"connect":"nobody"}`, `{"connect":"it"}`, `{"origins":["*"]}`, `{"origins":["://"]}`,
+		`{"routes":[{"pattern":"*","plugin":"it"}]}`, `{"routes":[{"pattern":"**","plugin":"it"}]}`, `{"routes":[{}]}`, `{"routes":[null]}`,
+		`{"topic":"a","event":"b","payload":{"c":1}}`, `{"topic":"a","event":"b","payload":[]}`, `{"topic":"a","event":"phx_join","payload":{}}`, `{"messages":[]}`, `{"messages":[{"topic":"a","event":"b"}]}`, `{"topic":"","messages":[null]}`,
+		`{"window":"1ms"}`, `{"window":"-1s"}`, `{"window":"1000h"}`, `{"note":"n","expires":"2999-01-01T00:00:00Z"}`, `{"expires":"0000-01-01T00:00:00Z"}`, `{"expires":"9999-12-31T23:59:59Z"}`,
+		`{"pinned":true}`, `{"version":1,"strategy":"canary","percent":5}`, `{"version":-1}`, `{"version":1e9}`, `{"strategy":"x"}`, `{"a":"b","A":"c"}`, `{"a":1}`,
+		`{"a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`,
+	} {
+		for n := range changes() {
+			f.Add(n, body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, n int, body string) {
+		all := changes()
+		method, path, _ := strings.Cut(all[uint(n)%uint(len(all))], " ")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		before := r.records(t)
+		req := httptest.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer "+r.token)
+		req.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		r.api.ServeHTTP(w, req)
+		a := answer{w.Code, w.Result().Header, w.Body.Bytes()}
+		if a.status >= http.StatusInternalServerError {
+			t.Errorf("%s %s %q: %s", method, path, body, a)
+		}
+		if where, err := r.document.check(req, a); err != nil || where == "" {
+			t.Errorf("%s %s %q: %v", method, path, body, err)
+		}
+		if after := r.records(t); a.status >= 400 && after != before {
+			t.Errorf("%s %s %q was refused with %s, and changed\n%s\ninto\n%s", method, path, body, a, before, after)
+		}
+	})
+}
