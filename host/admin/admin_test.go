@@ -214,15 +214,6 @@ func (o *office) endpointOf(method, path string) *endpoint {
 	return nil
 }
 
-func rowOf(code Code) CodeRow {
-	for _, row := range Codes() {
-		if row.Code == code {
-			return row
-		}
-	}
-	return CodeRow{}
-}
-
 func parse(text []byte) any {
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {

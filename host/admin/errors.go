@@ -35,6 +35,7 @@ const (
 	codeKeyInUse    Code = "idempotency_in_progress"
 	codeKeyMismatch Code = "idempotency_mismatch"
 	codeStore       Code = "store_failed"
+	codeFull        Code = "disk_full"
 	codeBusy        Code = "busy"
 	codeEnding      Code = "ending"
 	codeGone        Code = "cancelled"
@@ -69,6 +70,7 @@ func Codes() []CodeRow {
 		{codeKeyInUse, http.StatusConflict, "a request with this Idempotency-Key is being carried out"},
 		{codeKeyMismatch, http.StatusUnprocessableEntity, "this Idempotency-Key was used for another request"},
 		{codeStore, http.StatusInternalServerError, "what is stored could not be read or changed; nothing has changed"},
+		{codeFull, http.StatusInsufficientStorage, "there is no room on the host's disk; nothing has changed"},
 		{codeBusy, http.StatusServiceUnavailable, "as much of this is under way as may be at once: try again later"},
 		{codeEnding, http.StatusServiceUnavailable, "the host is ending"},
 		{codeGone, http.StatusServiceUnavailable, "the request was given up before it was carried out"},
@@ -76,10 +78,11 @@ func Codes() []CodeRow {
 	}
 }
 
-func statusOf(code Code) int {
+// rowOf is the row of a code.
+func rowOf(code Code) CodeRow {
 	for _, row := range Codes() {
 		if row.Code == code {
-			return row.Status
+			return row
 		}
 	}
 	panic("BUG: the code " + string(code) + " is not in the table")
@@ -123,8 +126,10 @@ func blame(err error) *failure {
 		return as(codeRevision)
 	case errors.Is(err, registry.ErrExists):
 		return as(codeExists)
-	case errors.Is(err, tenant.ErrQuota), errors.Is(err, registry.ErrTooLarge), errors.Is(err, registry.ErrFull):
+	case errors.Is(err, tenant.ErrQuota), errors.Is(err, registry.ErrTooLarge):
 		return as(codeQuota)
+	case errors.Is(err, registry.ErrFull):
+		return as(codeFull)
 	case errors.Is(err, tenant.ErrNoConnect):
 		return as(codeNoConnect)
 	case errors.Is(err, tenant.ErrInvalid), errors.Is(err, registry.ErrInvalid):
@@ -150,9 +155,12 @@ type errorBody struct {
 // that the request has brought.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f := blame(err)
-	status := statusOf(f.code)
+	status := rowOf(f.code).Status
 	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		a.log.Error("a request to the admin API failed", "route", r.Pattern, "err", err)
+		if who, err := a.identify(r); err != nil || !who.operator {
+			f.message = rowOf(f.code).Sense // where the host has its files is not a tenant's business
+		}
 	}
 	if f.code == codeToken {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="chhost"`)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,63 @@ func FuzzBodies(f *testing.F) {
 		}
 		if after := r.records(t); a.status >= 400 && after != before {
 			t.Errorf("%s %s %q was refused with %s, and changed\n%s\ninto\n%s", method, path, body, a, before, after)
+		}
+	})
+}
+
+// FuzzHeads sends requests whose addresses and header fields may be anything: none is the
+// host's fault, and without a token nothing changes.
+func FuzzHeads(f *testing.F) {
+	r := newRig(f, nil)
+	r.found(f, "acme")
+	token := r.mint(f, "acme", `{}`).Token
+	methods := []string{"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", ""}
+	for operation := range r.document.operations() {
+		method, path, _ := strings.Cut(operation, " ")
+		path = strings.NewReplacer("{tenant}", "acme", "{plugin}", "it", "{seq}", "1", "{socket}", "1", "{token}", "x").Replace(path)
+		n := uint8(slices.Index(methods, method))
+		f.Add(n, path, "", "localhost", "", `"1"`, "")
+		f.Add(n, path, "dry_run=1", "localhost:80", "Bearer deploy", `*`, "key")
+		f.Add(n, path, "dry_run=1&after=x&limit=-1&lines=9999999999&follow=2", "127.0.0.1", "Bearer "+strings.Repeat("x", 43), `W/"1"`, "\x00")
+	}
+	for _, path := range []string{"/", "//", "/v1/../v1/tenants", "/v1/tenants/", "/v1/tenants/%2e%2e", "/v1/tenants/%00", "/v1/tenants/acme/plugins/%2f/logs", "*"} {
+		f.Add(uint8(0), path, "%zz", "[::1]:1", "Bearer deploy", "", "")
+	}
+	f.Fuzz(func(t *testing.T, n uint8, path, query, host, authorization, match, key string) {
+		if strings.Contains(query, "follow") {
+			query = "follow=0"
+		}
+		address, err := url.Parse("http://localhost" + path)
+		if err != nil {
+			return
+		}
+		address.RawQuery = query
+		allowed := authorization == "Bearer deploy"
+		if allowed {
+			authorization = "Bearer " + token
+		}
+		req := (&http.Request{
+			Method: methods[int(n)%len(methods)], URL: address, Host: host, Body: http.NoBody, RemoteAddr: "127.0.0.1:1",
+			Header: http.Header{"Authorization": {authorization}, "If-Match": {match}, "Idempotency-Key": {key}, "Content-Type": {"application/json"}},
+		}).WithContext(t.Context())
+		before := ""
+		if !allowed {
+			before = r.records(t)
+		}
+		w := httptest.NewRecorder()
+		r.api.ServeHTTP(w, req)
+		a := answer{w.Code, w.Result().Header, w.Body.Bytes()}
+		if a.status >= http.StatusInternalServerError {
+			t.Errorf("%s %s: %s", req.Method, address, a)
+		}
+		if req.Method == http.MethodHead {
+			return // its body is not sent
+		}
+		if _, err := r.document.check(req, a); err != nil {
+			t.Errorf("%s %s: %v", req.Method, address, err)
+		}
+		if !allowed && r.records(t) != before {
+			t.Errorf("%s %s has changed something", req.Method, address)
 		}
 	})
 }

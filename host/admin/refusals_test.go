@@ -304,6 +304,9 @@ func TestWhatDeployTokensAreFor(t *testing.T) {
 	for _, path := range []string{"", "/plugins/it/versions", "/plugins/it/logs", "/routes", "/topics", "/sockets", "/usage"} {
 		s.want(t, 200, as("GET", path, ""))
 	}
+	for _, path := range []string{"/v1/whoami", "/v1/limits"} {
+		s.want(t, 200, call{token: s.acme.Token, method: "GET", path: path})
+	}
 	var by []string
 	for _, e := range s.audited(t, "acme") {
 		if e.By == "token "+s.acme.ID {
@@ -379,6 +382,8 @@ func TestRawRequests(t *testing.T) {
 		{"a length below zero", head + "Content-Length: -1\r\n\r\n", 400},
 		{"two hosts", "GET /v1/tenants HTTP/1.1\r\nHost: localhost\r\nHost: evil.example.com\r\n\r\n", 400},
 		{"no host", "GET /v1/tenants HTTP/1.0\r\nAuthorization: Bearer " + s.token + "\r\n\r\n", 403},
+		{"another host within the address", "GET http://evil.example.com/v1/tenants HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + s.token + "\r\n\r\n", 403},
+		{"a promise of a body, without a token", "PUT " + acmePath + " HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 401},
 		{"a line within a field", "GET /v1/tenants HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer\x00" + s.token + "\r\n\r\n", 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -410,13 +415,16 @@ func TestTokensAreRandom(t *testing.T) {
 	r := newRig(t, nil)
 	r.found(t, "acme")
 	seen := make(map[string]bool)
-	for i := range 50 {
+	for i := range 100 {
 		m := r.mint(t, "acme", fmt.Sprintf(`{"note":"number %d"}`, i))
 		secret, err := base64.RawURLEncoding.DecodeString(secretOf(m.Token))
 		if err != nil || len(secret) < 32 || seen[m.Token] || seen[m.ID] || seen[secretOf(m.Token)] {
 			t.Fatalf("%+v: %d bytes, %v", m, len(secret), err)
 		}
 		seen[m.Token], seen[m.ID], seen[secretOf(m.Token)] = true, true, true
+	}
+	if a := r.ask(t, r.operator("POST", acmePath+"/tokens", `{}`)); a.status != 403 || a.code() != "quota" {
+		t.Errorf("one too many is answered %s", a)
 	}
 	tn, _ := r.Tenant("acme")
 	for _, token := range tn.Record().DeployTokens {
