@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -223,5 +224,31 @@ func TestPublish(t *testing.T) {
 	}
 	if want := `POST /v1/tenants/acme/publish {"event":"tick","payload":{"a":1},"topic":"rooms:1"}`; s.requests[0] != want {
 		t.Errorf("%q, want %q", s.requests[0], want)
+	}
+}
+
+// The log of changes is longer than what a host answers at once: the newest are shown.
+func TestAuditShowsTheNewest(t *testing.T) {
+	clean(t)
+	const all = 2345
+	url, s := fakeHost(t, func(w http.ResponseWriter, r *http.Request) {
+		after, err := strconv.Atoi(r.URL.Query().Get("after"))
+		if err != nil {
+			t.Error(err)
+		}
+		entries := []auditEntry{}
+		for n := after + 1; n <= min(all, after+1000); n++ {
+			entries = append(entries, auditEntry{Number: uint64(n), Action: "deploy"})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"entries": entries})
+	})
+	t.Setenv("CHHOST_SERVER", url)
+	code, out, errs := command(t, "", "tenant", "audit", "acme", "--json")
+	var page struct{ Entries []auditEntry }
+	if err := json.Unmarshal([]byte(out), &page); err != nil || code != exitOK {
+		t.Fatalf("exit code %d: %v, %s", code, err, errs)
+	}
+	if n := len(page.Entries); n != auditLines || page.Entries[0].Number != all-auditLines+1 || page.Entries[n-1].Number != all {
+		t.Errorf("%d entries, of %d requests", n, len(s.requests))
 	}
 }
