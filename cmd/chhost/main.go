@@ -76,7 +76,7 @@ func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) 
 	commands := []*cli.Command{
 		newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), healthCommand(), loadCommand(), tortureCommand(),
 		loginCommand(), logoutCommand(), contextsCommand(), pushCommand(), deployCommand(), rollbackCommand(), versionsCommand(), logsCommand(), tailCommand(),
-		tenantCommand(), routesCommand(), publishCommand(), tokenCommand(), deployTokenCommand(), backupCommand(),
+		tenantCommand(), routesCommand(), settingsCommand(), publishCommand(), tokenCommand(), deployTokenCommand(), backupCommand(),
 	}
 	for todo := commands; len(todo) > 0; todo = todo[1:] {
 		// A value that a flag does not take; the library would print all of the help.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -250,5 +253,56 @@ func TestAuditShowsTheNewest(t *testing.T) {
 	}
 	if n := len(page.Entries); n != auditLines || page.Entries[0].Number != all-auditLines+1 || page.Entries[n-1].Number != all {
 		t.Errorf("%d entries, of %d requests", n, len(s.requests))
+	}
+}
+
+// Following a log goes on until it is interrupted, and that is how it ends well.
+func TestLogsFollow(t *testing.T) {
+	clean(t)
+	gone := make(chan struct{})
+	url, _ := fakeHost(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "data: {\"msg\":\"first\"}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(gone)
+	})
+	t.Setenv("CHHOST_SERVER", url)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	r, w := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- doMain(ctx, nil, []string{"chhost", "logs", "chat", "-f"}, strings.NewReader(""), w, io.Discard)
+		_ = w.Close()
+	}()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != "first" {
+		t.Errorf("%q, %v", line, err)
+	}
+	interrupt()
+	if got := <-code; got != exitOK {
+		t.Errorf("the exit code is %d", got)
+	}
+	<-gone
+}
+
+// A client's token is sent where Phoenix 1.8 clients have it, and not in the address.
+func TestTailBringsAToken(t *testing.T) {
+	clean(t)
+	var offered string
+	url, s := fakeHost(t, func(w http.ResponseWriter, r *http.Request) {
+		offered = r.Header.Get("Sec-Websocket-Protocol")
+		w.WriteHeader(http.StatusForbidden)
+	})
+	code, _, errs := command(t, "a.client.token\n", "tail", strings.Replace(url, "http", "ws", 1)+"/socket", "rooms:1", "--client-token", "-")
+	if code != exitFailed || !strings.Contains(errs, "403") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	_, encoded, _ := strings.Cut(offered, "phoenix, base64url.bearer.phx.")
+	if token, err := base64.RawURLEncoding.DecodeString(encoded); err != nil || string(token) != "a.client.token" {
+		t.Errorf("%q: %q, %v", offered, token, err)
+	}
+	if len(s.requests) != 1 || strings.Contains(s.requests[0], "token") {
+		t.Errorf("the address has it: %q", s.requests)
 	}
 }

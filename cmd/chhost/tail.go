@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -27,6 +29,7 @@ func tailCommand() *cli.Command {
 			"   chhost tail ws://localhost:4000/t/acme/socket rooms:lobby\n" +
 			"   chhost tail ws://localhost:4000/t/acme/socket rooms:lobby --push new:msg --payload '{\"body\":\"hi\"}' --count 0",
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "client-token", Usage: "connect with the token in `FILE`, such as chhost token mint makes; - is the standard input"},
 			&cli.StringFlag{Name: "params", Value: "{}", Usage: "join with a `JSON` object"},
 			&cli.StringFlag{Name: "push", Usage: "push `EVENT` after the join"},
 			&cli.StringFlag{Name: "payload", Value: "{}", Usage: "with this payload, a `JSON` object"},
@@ -52,7 +55,11 @@ func tail(c *cli.Context) error {
 	url, topic := c.Args().Get(0), c.Args().Get(1)
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
-	client, err := phxclient.Connect(ctx, url, phxclient.ClientOptions{})
+	options, err := tailOptions(c)
+	if err != nil {
+		return err
+	}
+	client, err := phxclient.Connect(ctx, url, options)
 	if err != nil {
 		return err
 	}
@@ -83,4 +90,24 @@ func tail(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "%s %s\n", remote.Printable(message.Event), remote.Printable(string(message.Payload.Data())))
 	}
 	return nil
+}
+
+// tailOptions are how to connect: with a token where Phoenix 1.8 has it, which no log of
+// addresses shows.
+func tailOptions(c *cli.Context) (phxclient.ClientOptions, error) {
+	var o phxclient.ClientOptions
+	file := c.String("client-token")
+	if file == "" {
+		return o, nil
+	}
+	data, err := readInput(c, file, 64<<10)
+	if err != nil {
+		return o, fmt.Errorf("the token cannot be read: %w", err)
+	}
+	token, err := oneLine(string(data), file)
+	if err != nil {
+		return o, err
+	}
+	o.Header = http.Header{"Sec-Websocket-Protocol": {"phoenix, base64url.bearer.phx." + base64.RawURLEncoding.EncodeToString([]byte(token))}}
+	return o, nil
 }
