@@ -14,6 +14,7 @@ import (
 
 	"github.com/chhost/chhost/cmd/chhost/internal/remote"
 	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/token"
 )
 
 func tenantCommand() *cli.Command {
@@ -72,7 +73,11 @@ func settingFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "origin", Usage: "pages of `ORIGIN` may connect, such as https://acme.example.com (repeatable)"},
 		&cli.StringSliceFlag{Name: "limit", Usage: "a bound, `NAME=N`, or NAME=default; chhost tenant limits lists them (repeatable)"},
 		&cli.StringFlag{Name: "connect", Usage: "the plugin `NAME` decides about new sockets"},
-		&cli.StringFlag{Name: "issuers", Usage: "whose tokens clients bring, as the JSON in `FILE`: [{\"issuer\", \"audience\", \"keys\" or \"jwks\"}]; - is the standard input"},
+		&cli.StringFlag{Name: "issuer", Usage: "clients bring tokens of this issuer (iss), `TEXT`"},
+		&cli.StringSliceFlag{Name: "audience", Usage: "which are for this audience (aud), `TEXT` (repeatable)"},
+		&cli.StringFlag{Name: "keys", Usage: "and are verified with the keys in `FILE`: JSON Web Keys or PEM, public ones or a shared secret; - is the standard input"},
+		&cli.StringFlag{Name: "jwks", Usage: "or with those that the issuer publishes at the https `URL`"},
+		&cli.StringFlag{Name: "issuers", Usage: "in place of these four: several issuers, as the JSON in `FILE`, [{\"issuer\", \"audience\", \"keys\" or \"jwks\"}]"},
 	}
 }
 
@@ -95,16 +100,9 @@ func edits(c *cli.Context) (func(*settings), error) {
 		}
 		limits[name] = n
 	}
-	var issuers json.RawMessage
-	if file := c.String("issuers"); file != "" {
-		data, err := readInput(c, file, 1<<20)
-		if err != nil {
-			return nil, err
-		}
-		if !json.Valid(data) {
-			return nil, fmt.Errorf("--issuers %s is no JSON", file)
-		}
-		issuers = data
+	issuers, err := issuersOf(c)
+	if err != nil {
+		return nil, err
 	}
 	return func(s *settings) {
 		if c.IsSet("host") {
@@ -128,6 +126,45 @@ func edits(c *cli.Context) (func(*settings), error) {
 			}
 		}
 	}, nil
+}
+
+// issuersOf are those that the flags name, as JSON, or nil if they name none.
+func issuersOf(c *cli.Context) (json.RawMessage, error) {
+	one := c.IsSet("issuer") || c.IsSet("audience") || c.IsSet("keys") || c.IsSet("jwks")
+	file := c.String("issuers")
+	switch {
+	case one && file != "":
+		return nil, &usageError{nameOf(c.Command), "--issuers is in place of --issuer, --audience, --keys and --jwks"}
+	case file != "":
+		data, err := readInput(c, file, 1<<20)
+		if err == nil && !json.Valid(data) {
+			err = fmt.Errorf("--issuers %s is no JSON", file)
+		}
+		return data, err
+	case !one:
+		return nil, nil
+	case !c.IsSet("keys") && !c.IsSet("jwks"):
+		return nil, &usageError{nameOf(c.Command), "an issuer needs --keys FILE or --jwks URL, or nobody could verify its tokens"}
+	}
+	issuer := map[string]any{"issuer": c.String("issuer"), "audience": c.StringSlice("audience")}
+	if url := c.String("jwks"); url != "" {
+		issuer["jwks"] = url
+	}
+	if file := c.String("keys"); file != "" {
+		data, err := readInput(c, file, 256<<10)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := token.ParseKeys(data)
+		if err != nil {
+			return nil, fmt.Errorf("--keys %s: %w", file, err)
+		}
+		if slices.ContainsFunc(keys, func(k token.Key) bool { return k.Signs() && !k.Shared() }) {
+			return nil, fmt.Errorf("--keys %s is a private key, which the host does not need: give it the public half (openssl pkey -in key.pem -pubout)", file)
+		}
+		issuer["keys"] = string(data)
+	}
+	return json.Marshal([]any{issuer})
 }
 
 // limitOf reads NAME=N; nil is the default.
