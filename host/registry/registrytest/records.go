@@ -39,7 +39,8 @@ func full(name string, d registry.Digest) registry.Tenant {
 		Issuers: []registry.Issuer{{Issuer: "https://id", Audience: []string{"a", "b"}, Keys: `{"keys":["<&>\u2028"]}`, JWKS: "https://id/jwks"}},
 		DeployTokens: []registry.DeployToken{
 			{ID: "1", Hash: d, Created: at, Expires: at.Add(time.Hour), Note: "Ä \" \\ \x00"}, {ID: "2", Hash: d, Created: at}},
-		Suspended: true, Connect: "auth", Routes: []registry.Route{{Pattern: "rooms:*", Plugin: "food"}},
+		Revocations: []registry.Revocation{{ID: "x", Expires: at.Add(time.Hour), By: "me"}, {Subject: "7", Before: at, Expires: at.Add(time.Hour)}},
+		Suspended:   true, Connect: "auth", Routes: []registry.Route{{Pattern: "rooms:*", Plugin: "food"}},
 		Plugins: []registry.Plugin{{
 			Name: "food", Settings: map[string]string{"a": "b"},
 			Versions: []registry.Version{{Seq: 2, Digest: d, Size: 5, Uploaded: at, By: "me", Pinned: true}, {Seq: 7, Digest: d, Uploaded: at}},
