@@ -70,6 +70,9 @@ func TestDocumentIsWhatIsServed(t *testing.T) {
 		{200, "PUT", "/v1/tenants/other?dry_run=1", `{}`},
 		{200, "POST", acmePath + "/tokens?dry_run=1", `{}`},
 		{204, "DELETE", acmePath + "/tokens/" + token.ID, ""},
+		{200, "POST", acmePath + "/revocations?dry_run=1", `{"id":"x"}`},
+		{201, "POST", acmePath + "/revocations", `{"subject":"7"}`},
+		{200, "GET", acmePath + "/revocations", ""},
 	} {
 		r.want(t, c.status, r.operator(c.method, c.path, c.body))
 	}

@@ -355,7 +355,11 @@ func (c *call) revokeClients() (*answer, error) {
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}
-	return revokedOf(c.tenant.Revoke(c.r.Context(), registry.Revocation(b), c.change))
+	ans, err := revokedOf(c.tenant.Revoke(c.r.Context(), registry.Revocation(b), c.change))
+	if err == nil && c.change.DryRun {
+		ans.status = http.StatusOK
+	}
+	return ans, err
 }
 
 // changeTokens changes the deploy tokens; where somebody else has changed the tenant
