@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,21 @@ func (i *instance) outOfFuel() *LimitError {
 // hostCall is what each call of an import costs: about as long as the way into Go
 // and back takes as much fuel does.
 const hostCall = 512
+
+// What the host does with the bytes that a guest hands over has a price, too: a byte that
+// is compared and copied, one of JSON that is checked, and a comma of it. There is a comma
+// for nearly every value, and numbers of one digit take ten times as long as a long text.
+const (
+	copyByte  = 1
+	jsonByte  = 8
+	jsonComma = 96
+)
+
+// jsonPrice is what it costs to check data. It looks for nothing but commas, which takes
+// next to no time.
+func jsonPrice(data []byte) int64 {
+	return jsonByte*int64(len(data)) + jsonComma*int64(bytes.Count(data, []byte{','}))
+}
 
 // growFailed is what a memory.grow costs that cannot succeed: the engine takes some 3 µs
 // for it, as long as so much fuel does.

@@ -128,6 +128,7 @@ func (i *instance) importAssign(args []uint64) {
 		i.exceeded(LimitAssignsTooLarge, fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Assigns))
 	}
 	i.count(len(data))
+	i.spend(copyByte * int64(len(data)))
 	i.effect(channel.Assign(data))
 }
 
@@ -232,6 +233,7 @@ func (i *instance) payload(args []uint64, object bool) phx.Payload {
 		i.exceeded(LimitPayloadTooLarge, fmt.Sprintf("%d bytes, %d are allowed", len(data), i.plugin.limits.Payload))
 	}
 	i.count(len(data))
+	i.spend(copyByte * int64(len(data)))
 	if flags == 0 && (len(data) == 0 || string(data) == "{}") {
 		return phx.Payload{} // {}, also while a client's empty bytes are being handled
 	}
@@ -245,6 +247,13 @@ func (i *instance) payload(args []uint64, object bool) phx.Payload {
 	if flags != 0 {
 		return phx.Bytes(data)
 	}
+	return i.parse(data, object)
+}
+
+// parse checks JSON of the guest's, and charges for it before.
+func (i *instance) parse(data []byte, object bool) phx.Payload {
+	price := jsonPrice(data)
+	i.spend(price)
 	parse := phx.JSON
 	if object {
 		parse = phx.Object
@@ -252,6 +261,9 @@ func (i *instance) payload(args []uint64, object bool) phx.Payload {
 	p, err := parse(data)
 	if err != nil {
 		i.broken("ptr", err.Error())
+	}
+	if price > slice {
+		i.rest()
 	}
 	return p
 }

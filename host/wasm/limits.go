@@ -12,8 +12,8 @@ type Limits struct {
 	Memory int
 	// Fuel is what one callback may use, and JoinFuel what join, connect and each
 	// function of an instance's start may use: one for each instruction, more for
-	// filling and copying memory, see package meter, and 512 for each call of the
-	// host. Defaults 50 million, which takes about 10 ms, and 200 million.
+	// filling and copying memory, see package meter, 512 for each call of the host,
+	// and for payloads by their size. Defaults 50 million, which takes about 10 ms, and 200 million.
 	Fuel, JoinFuel int64
 	// Instances is how many callbacks of the plugin may run at once. Default
 	// twice GOMAXPROCS.
