@@ -50,18 +50,8 @@ func login(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	kept := all.Contexts[name]
-	added := remote.Context{
-		Server: either(c.String("server"), os.Getenv("CHHOST_SERVER"), kept.Server, defaultServer),
-		Tenant: either(c.String("tenant"), os.Getenv("CHHOST_TENANT")),
-		Plain:  c.Bool("plain"),
-	}
-	at, err := remote.ParseServer(added.Server)
+	added, err := loginContext(c, all.Contexts[name])
 	if err != nil {
-		return &usageError{"login", "--server: " + err.Error()}
-	}
-	added.Server = at.String()
-	if added.Token, err = loginToken(c); err != nil {
 		return err
 	}
 	client, err := remote.New(remote.Config{Server: added.Server, Token: added.Token, Plain: added.Plain, Agent: "chhost/" + version()})
@@ -84,6 +74,22 @@ func login(c *cli.Context) error {
 		_, err := fmt.Fprintf(w, "logged in to %s as %s; the context %q is the current one\n", added.Server, who, name)
 		return err
 	})
+}
+
+// loginContext is what the flags, the environment and the context that is there say.
+func loginContext(c *cli.Context, kept remote.Context) (added remote.Context, err error) {
+	added = remote.Context{
+		Server: either(c.String("server"), os.Getenv("CHHOST_SERVER"), kept.Server, defaultServer),
+		Tenant: either(c.String("tenant"), os.Getenv("CHHOST_TENANT")),
+		Plain:  c.Bool("plain"),
+	}
+	at, err := remote.ParseServer(added.Server)
+	if err != nil {
+		return added, &usageError{"login", "--server: " + err.Error()}
+	}
+	added.Server = at.String()
+	added.Token, err = loginToken(c)
+	return added, err
 }
 
 // identity is who a token is.

@@ -79,6 +79,11 @@ func tail(c *cli.Context) error {
 		}
 		fmt.Fprintf(c.App.Writer, "%s %s\n", reply.Status, remote.Printable(string(reply.Payload.Data())))
 	}
+	return receive(c, channel)
+}
+
+// receive writes what comes, until there were --count messages or an interrupt.
+func receive(c *cli.Context, channel *phxclient.Channel) error {
 	for n := c.Int("count"); n != 0; n-- {
 		message, err := channel.Receive(c.Context)
 		if c.Context.Err() != nil {
