@@ -9,10 +9,12 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/chhost/chhost/cmd/chhost/internal/config"
 	"github.com/chhost/chhost/host"
 	"github.com/chhost/chhost/host/admin"
 	"github.com/chhost/chhost/host/registry"
@@ -77,7 +79,11 @@ func (a *adminAPI) announce(w io.Writer) {
 	}
 	fmt.Fprintf(w, "the admin API is at http://%s\n", hostPort(a.listener))
 	if a.made != "" {
-		fmt.Fprintf(w, "the operator's token, which is not shown again, is %s\nit is kept in %s: chhost login --token-file %s\n", a.made, a.tokenFile, a.tokenFile)
+		server := ""
+		if addr := hostPort(a.listener); !strings.HasSuffix(addr, config.DefaultAdminAddr[strings.LastIndexByte(config.DefaultAdminAddr, ':'):]) {
+			server = "--server http://" + addr + " "
+		}
+		fmt.Fprintf(w, "the operator's token, which is not shown again, is %s\nit is kept in %s: chhost login %s--token-file %s\n", a.made, a.tokenFile, server, a.tokenFile)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,9 @@ func login(c *cli.Context) error {
 		return arguments(c, "")
 	}
 	name := either(c.Args().First(), "default")
+	if strings.Contains(name, "://") {
+		return &usageError{c.Command.Name, fmt.Sprintf("%s is an address, and a context has a name: chhost login --server %s", name, name)}
+	}
 	file, err := remote.ContextsFile(os.Getenv)
 	if err != nil {
 		return err
