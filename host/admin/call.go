@@ -82,6 +82,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	if ans.status == 0 {
 		ans.status = e.status()
 	}
+	if c.change.DryRun && ans.status == http.StatusCreated {
+		ans.status = http.StatusOK // nothing was made
+	}
 	a.kept.keep(done, ans)
 	ans.send(w)
 }

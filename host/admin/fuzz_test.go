@@ -15,7 +15,7 @@ import (
 func changes() []string {
 	return []string{
 		"PUT /v1/tenants/acme", "PUT /v1/tenants/acme?dry_run=1", "PUT /v1/tenants/acme/routes", "POST /v1/tenants/acme/publish",
-		"POST /v1/tenants/acme/drain", "POST /v1/tenants/acme/tokens?dry_run=1", "PUT /v1/tenants/acme/plugins/it/versions/1/pin",
+		"POST /v1/tenants/acme/drain", "POST /v1/tenants/acme/revocations", "POST /v1/tenants/acme/tokens?dry_run=1", "PUT /v1/tenants/acme/plugins/it/versions/1/pin",
 		"POST /v1/tenants/acme/plugins/it/deploy", "PUT /v1/tenants/acme/plugins/it/settings", "PUT /v1/tenants/made",
 	}
 }
@@ -32,7 +32,7 @@ func FuzzBodies(f *testing.F) {
 		`{"issuers":[{"keys_digest":"00000000"}]}`, `{"connect":"nobody"}`, `{"connect":"it"}`, `{"origins":["*"]}`, `{"origins":["://"]}`,
 		`{"routes":[{"pattern":"*","plugin":"it"}]}`, `{"routes":[{"pattern":"**","plugin":"it"}]}`, `{"routes":[{}]}`, `{"routes":[null]}`,
 		`{"topic":"a","event":"b","payload":{"c":1}}`, `{"topic":"a","event":"b","payload":[]}`, `{"topic":"a","event":"phx_join","payload":{}}`, `{"messages":[]}`, `{"messages":[{"topic":"a","event":"b"}]}`, `{"topic":"","messages":[null]}`,
-		`{"window":"1ms"}`, `{"window":"-1s"}`, `{"window":"1000h"}`, `{"note":"n","expires":"2999-01-01T00:00:00Z"}`, `{"expires":"0000-01-01T00:00:00Z"}`, `{"expires":"9999-12-31T23:59:59Z"}`,
+		`{"window":"1ms"}`, `{"window":"-1s"}`, `{"window":"1000h"}`, `{"note":"n","expires":"2999-01-01T00:00:00Z"}`, `{"expires":"0000-01-01T00:00:00Z"}`, `{"expires":"9999-12-31T23:59:59Z"}`, `{"expires":"9999-12-31T23:59:59-23:59"}`, `{"subject":"a","before":"9999-12-31T23:59:59-23:59","expires":"9999-12-31T23:59:59-23:59"}`, `{"id":"a","before":"0000-01-01T00:00:00+23:59"}`,
 		`{"pinned":true}`, `{"version":1,"strategy":"canary","percent":5}`, `{"version":-1}`, `{"version":1e9}`, `{"strategy":"x"}`, `{"a":"b","A":"c"}`, `{"a":1}`,
 		`{"a":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`,
 	} {

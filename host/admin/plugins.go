@@ -77,7 +77,7 @@ func (c *call) upload() (*answer, error) {
 	b := versionOf(&v)
 	b.DryRun = c.change.DryRun
 	ans := &answer{body: b, revision: c.tenant.Record().Revision}
-	if v.Known || c.change.DryRun {
+	if v.Known {
 		ans.status = http.StatusOK
 	}
 	return ans, nil

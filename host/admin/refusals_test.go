@@ -123,6 +123,8 @@ func (s *siege) byRight(t *testing.T) []attack {
 		"see another's sockets":           as("GET", acmePath+"/sockets", ""),
 		"see another's topics":            as("GET", acmePath+"/topics", ""),
 		"close another's socket":          as("POST", acmePath+"/sockets/1/disconnect", ""),
+		"revoke another's clients":        as("POST", acmePath+"/revocations", `{"subject":"7"}`),
+		"see another's revocations":       as("GET", acmePath+"/revocations", ""),
 		"mint a token of another":         as("POST", acmePath+"/tokens", `{}`),
 		"raise its own limits":            as("PUT", malloryPath, `{"limits":{"connections":1000000}}`),
 		"take a host name":                as("PUT", malloryPath, `{"hosts":["bank.example.com"]}`),
@@ -195,6 +197,9 @@ func (s *siege) byBody(t *testing.T) []attack {
 		{"a body where there is none", s.operator("POST", acmePath+"/suspend", "{}"), 400, "bad_request"},
 		{"a member twice", put(`{"limits":{},"limits":{"connections":1}}`), 400, "bad_request"},
 		{"a member twice, in other letters", put(`{"limits":{},"LIMITS":{"connections":1}}`), 400, "bad_request"},
+		{"a revocation of nothing", s.operator("POST", acmePath+"/revocations", `{}`), 422, "invalid"},
+		{"a revocation of all and one", s.operator("POST", acmePath+"/revocations", `{"id":"a","subject":"b"}`), 422, "invalid"},
+		{"keys that are none", put(`{"issuers":[{"issuer":"i","keys":"secret"}]}`), 422, "invalid"},
 		{"a member that there is not", put(`{"suspended":false}`), 400, "bad_request"},
 		{"two values", put(`{}{}`), 400, "bad_request"},
 		{"nothing instead of settings", put(`null`), 400, "bad_request"},
@@ -301,6 +306,10 @@ func TestWhatDeployTokensAreFor(t *testing.T) {
 	s.want(t, 200, as("POST", "/plugins/it/rollback", ""))
 	s.want(t, 200, as("PUT", "/routes", `{"routes":[{"pattern":"b:*","plugin":"it"}]}`))
 	s.want(t, 200, as("POST", "/publish", `{"topic":"b:1","event":"x","payload":{"say":"a-payload-of-acme"}}`))
+	forged := s.want(t, 201, as("POST", "/revocations", `{"subject":"7","by":"operator"}`))
+	if want := `"by":"token ` + s.acme.ID + `"`; !bytes.Contains(forged.body, []byte(want)) {
+		t.Errorf("who has revoked is %s, want %s", forged, want)
+	}
 	for _, path := range []string{"", "/plugins/it/versions", "/plugins/it/logs", "/routes", "/topics", "/sockets", "/usage"} {
 		s.want(t, 200, as("GET", path, ""))
 	}
@@ -313,7 +322,7 @@ func TestWhatDeployTokensAreFor(t *testing.T) {
 			by = append(by, e.Action)
 		}
 	}
-	if got := strings.Join(by, " "); got != "upload deploy rollback routes publish" && got != "upload deploy rollback routes" {
+	if got := strings.Join(by, " "); got != "upload deploy rollback routes revoke" {
 		t.Errorf("the audit log has of the token: %s", got)
 	}
 	if body := s.ask(t, as("GET", "", "")).body; bytes.Contains(body, []byte(s.hashOf(t))) {

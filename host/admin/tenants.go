@@ -165,11 +165,7 @@ func (c *call) set() (*answer, error) {
 		return nil, err
 	}
 	r := made.Record()
-	ans := &answer{status: http.StatusCreated, body: recordOf(r), revision: r.Revision}
-	if c.change.DryRun {
-		ans.status = http.StatusOK
-	}
-	return ans, nil
+	return &answer{status: http.StatusCreated, body: recordOf(r), revision: r.Revision}, nil
 }
 
 // keysOf returns the keys of an issuer: those that are sent, or those that are known and
@@ -315,12 +311,10 @@ func (c *call) mint() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ans := &answer{revision: r.Revision}
 	if c.change.DryRun {
-		text, ans.status = "", http.StatusOK
+		text = ""
 	}
-	ans.body = mintedBody{tokenBody{made.ID, made.Note, made.Created, made.Expires}, text}
-	return ans, nil
+	return &answer{body: mintedBody{tokenBody{made.ID, made.Note, made.Created, made.Expires}, text}, revision: r.Revision}, nil
 }
 
 func (c *call) revoke() (*answer, error) {
