@@ -224,6 +224,14 @@ func TestTokensAreRevoked(t *testing.T) {
 	} else {
 		newer.Abort()
 	}
+	// A revocation of less takes nothing of it back.
+	r, err := acme.Revoke(t.Context(), registry.Revocation{Subject: "7", Before: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour)}, tenant.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := r.Revocations[len(r.Revocations)-1]; time.Since(v.Before) > time.Minute || time.Until(v.Expires) < 24*time.Hour {
+		t.Errorf("the revocation became %+v", v)
+	}
 	server.Stop(t)
 	again := hosttest.Start(t, host.Config{Registry: store})
 	for _, text := range []string{one, two} {

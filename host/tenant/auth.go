@@ -141,8 +141,13 @@ func (t *Tenant) Revoke(ctx context.Context, v registry.Revocation, req Request)
 		return registry.Tenant{}, fmt.Errorf("%w: the revocation has expired", ErrInvalid)
 	}
 	return t.change(ctx, req, "revoke", cmp.Or(v.ID, v.Subject), func(r *registry.Tenant) error {
+		v := v // Apply may come again
 		kept := slices.DeleteFunc(slices.Clone(r.Revocations), func(o registry.Revocation) bool {
-			return !o.Expires.After(now) || o.ID == v.ID && o.Subject == v.Subject
+			same := o.ID == v.ID && o.Subject == v.Subject
+			if same { // what was revoked stays so
+				v.Before, v.Expires = later(o.Before, v.Before), later(o.Expires, v.Expires)
+			}
+			return same || !o.Expires.After(now)
 		})
 		if len(kept) >= mostRevocations {
 			return fmt.Errorf("%w: too_many_revocations: %d have not expired", ErrQuota, len(kept))
@@ -150,6 +155,13 @@ func (t *Tenant) Revoke(ctx context.Context, v registry.Revocation, req Request)
 		r.Revocations = append(kept, v)
 		return nil
 	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // distrust carries out what a record revokes.
