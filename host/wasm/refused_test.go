@@ -79,7 +79,7 @@ func TestRefusedBinaries(t *testing.T) {
 		{"component", "\x00asm\x0d\x00\x01\x00", "this is a WebAssembly component; a plugin is a core module"},
 		{"version", "\x00asm\x02\x00\x00\x00", "the version of the binary format is 0x2; only 1 is known"},
 		{"garbage", "\x00asm\x01\x00\x00\x00garbage", "the module is not valid WebAssembly: "},
-		{"upside down", "\x00asm\x01\x00\x00\x00\x05\x04\x01\x01\x02\x01", "the module is not valid WebAssembly: section memory, offset 11: the minimum of a memory, 2, is above its maximum, 1 (bounds)"},
+		{"upside down", "\x00asm\x01\x00\x00\x00\x05\x04\x01\x01\x02\x01", "the module is not valid WebAssembly: section memory, offset 11: the minimum of a memory, 2, is above its maximum, 1 (type)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wantFaults(t, refusal(t, e, Module{Name: c.name, Binary: []byte(c.binary)}), []string{c.want})
