@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -154,7 +156,7 @@ func Token(file string) (token string, made bool, err error) {
 		return token, true, writeToken(file, token)
 	case err != nil:
 		return "", false, fmt.Errorf("admin: the operator's token: %w", err)
-	case info.Mode().Perm()&0o077 != 0 && ownersCount():
+	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows": // where permissions say who can read
 		return "", false, fmt.Errorf("admin: the operator's token in %s can be read by others: chmod 600 %s", file, file)
 	}
 	data, err := os.ReadFile(file)
@@ -169,7 +171,7 @@ func Token(file string) (token string, made bool, err error) {
 
 // writeToken writes a new file: a process that is killed leaves none or all of it.
 func writeToken(file, token string) error {
-	temporary, err := os.CreateTemp(dirOf(file), ".token-*")
+	temporary, err := os.CreateTemp(filepath.Dir(file), ".token-*")
 	if err == nil {
 		_, err = temporary.WriteString(token + "\n")
 		err = errors.Join(err, temporary.Sync(), temporary.Close())

@@ -288,8 +288,9 @@ func match(schema, v any, at string) string {
 	return ""
 }
 
-// module reads a fixture, as a version of its own if n is not 0.
-func module(t testing.TB, fixture string, n int) []byte {
+// Fixture reads a module of testdata/guests, as a version of its own if n is not 0: a
+// custom section tells the modules apart. The tests from outside use it too.
+func Fixture(t testing.TB, fixture string, n int) []byte {
 	t.Helper()
 	bin, err := os.ReadFile(filepath.Join("../../testdata/guests", filepath.FromSlash(fixture)+".wasm"))
 	if err != nil {
@@ -321,11 +322,11 @@ func TestJourney(t *testing.T) {
 		t.Errorf("made again: %d %s", got.status, got.body)
 	}
 	var first, second versionBody
-	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", module(t, "served/echo", 0), &first)
+	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", Fixture(t, "served/echo", 0), &first)
 	if first.Seq != 1 || len(first.Digest) != 64 || first.Module == nil || len(first.Callbacks) == 0 || first.By != "operator" {
 		t.Errorf("the upload is %+v", first)
 	}
-	o.must(200, "POST", "/v1/tenants/acme/plugins/echo/versions", module(t, "served/echo", 0), &second)
+	o.must(200, "POST", "/v1/tenants/acme/plugins/echo/versions", Fixture(t, "served/echo", 0), &second)
 	if !second.Known || second.Seq != 1 {
 		t.Errorf("the same again is %+v", second)
 	}
@@ -340,7 +341,7 @@ func TestJourney(t *testing.T) {
 	if d.Version != "echo@1" || d.Digest != first.Digest[:8] || d.DryRun {
 		t.Errorf("the deploy is %+v", d)
 	}
-	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", module(t, "served/echo", 2), &second)
+	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", Fixture(t, "served/echo", 2), &second)
 	o.must(200, "POST", "/v1/tenants/acme/plugins/echo/deploy", deployBody{Version: 2, Strategy: "new-joins"}, &d)
 	if d.Previous != "echo@1" || d.Seq != 2 {
 		t.Errorf("the second deploy is %+v", d)

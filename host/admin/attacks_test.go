@@ -31,7 +31,7 @@ func (o *office) settle() (acme, other mintedBody) {
 	o.t.Helper()
 	for name, minted := range map[string]*mintedBody{"acme": &acme, "other": &other} {
 		o.must(201, "PUT", "/v1/tenants/"+name, settingsBody{Issuers: []issuerBody{{Issuer: "us", Keys: keysFor(name)}}}, nil)
-		o.must(201, "POST", "/v1/tenants/"+name+"/plugins/echo/versions", module(o.t, "served/echo", 0), nil)
+		o.must(201, "POST", "/v1/tenants/"+name+"/plugins/echo/versions", Fixture(o.t, "served/echo", 0), nil)
 		o.must(200, "POST", "/v1/tenants/"+name+"/plugins/echo/deploy", nil, nil)
 		o.must(201, "POST", "/v1/tenants/"+name+"/tokens", nil, minted)
 	}
@@ -103,7 +103,7 @@ func TestAttacks(t *testing.T) {
 		{"a parameter that there is not", "POST", deploy + "?dryrun=1", operator, `{}`, nil, codeBody},
 		{"a parameter that is there twice", "POST", deploy + "?dry_run=1&dry_run=0", operator, `{}`, nil, codeBody},
 		{"a tenant's name that is a path", "PUT", "/v1/tenants/%2e%2e%2f%2e%2e%2fetc", operator, `{}`, nil, codeInvalid},
-		{"a plugin's name that is a path", "POST", "/v1/tenants/acme/plugins/..%2fecho/versions", operator, module(t, "served/echo", 0), nil, codeInvalid},
+		{"a plugin's name that is a path", "POST", "/v1/tenants/acme/plugins/..%2fecho/versions", operator, Fixture(t, "served/echo", 0), nil, codeInvalid},
 		{"another method", "PATCH", record, operator, `{}`, nil, codeMethod},
 		{"a path that there is not", "GET", "/v1/secrets", operator, nil, nil, codeUnknown},
 		{"a key of a thousand characters", "POST", deploy, operator, `{}`, []string{"Idempotency-Key", strings.Repeat("k", 1000)}, codeBody},
@@ -206,7 +206,7 @@ func TestSentAgain(t *testing.T) {
 	if got := send(operator, "/v1/tenants/acme/plugins/echo/rollback", "", "2"); got.status < 400 {
 		t.Errorf("a roll back to nothing: %d", got.status)
 	}
-	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", module(t, "served/echo", 2), nil)
+	o.must(201, "POST", "/v1/tenants/acme/plugins/echo/versions", Fixture(t, "served/echo", 2), nil)
 	o.must(200, "POST", "/v1/tenants/acme/plugins/echo/deploy", nil, nil)
 	if got := o.ask("POST", "/v1/tenants/acme/plugins/echo/rollback", operator, nil, "Idempotency-Key", "2"); got.status != 200 {
 		t.Errorf("what failed before is not carried out: %d %s", got.status, got.body)
@@ -373,7 +373,7 @@ func TestRaces(t *testing.T) {
 	for n := range uploads {
 		all.Go(func() {
 			var v versionBody
-			got := o.ask("POST", "/v1/tenants/acme/plugins/echo/versions", operator, module(t, "served/echo", n+1))
+			got := o.ask("POST", "/v1/tenants/acme/plugins/echo/versions", operator, Fixture(t, "served/echo", n+1))
 			if err := json.Unmarshal(got.body, &v); err != nil || got.status != 201 {
 				t.Errorf("an upload: %d %s", got.status, got.body)
 			}

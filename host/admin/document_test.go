@@ -36,7 +36,7 @@ func TestDocumentIsWhatIsServed(t *testing.T) {
 	r.found(t, "acme")
 	token := r.mint(t, "acme", `{"note":"ci","expires":"2999-01-01T00:00:00Z"}`)
 	r.want(t, 200, r.operator("PUT", acmePath, `{"hosts":["a.example.com"],"limits":{"connections":5},"issuers":[{"issuer":"i","audience":["a"],"keys":"{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE\"}"}]}`))
-	r.want(t, 200, upload(r.token, "acme", "it", module(t, "served/echo", 0)))
+	r.want(t, 200, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", 0)))
 	for _, c := range []struct {
 		status             int
 		method, path, body string
@@ -79,7 +79,7 @@ func TestDocumentIsWhatIsServed(t *testing.T) {
 	} {
 		r.want(t, c.status, r.operator(c.method, c.path, c.body))
 	}
-	r.want(t, 201, upload(r.token, "acme", "it", module(t, "served/echo", 2)))
+	r.want(t, 201, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", 2)))
 	r.want(t, 200, r.operator("POST", acmePath+"/plugins/it/deploy", ""))
 	r.want(t, 200, r.operator("POST", acmePath+"/plugins/it/rollback", ""))
 	r.want(t, 204, r.operator("DELETE", acmePath, ""))

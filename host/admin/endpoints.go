@@ -53,7 +53,7 @@ func (e *endpoint) status() int {
 	switch {
 	case e.made:
 		return http.StatusCreated
-	case e.gives == nil:
+	case e.gives == nil && e.stream == nil:
 		return http.StatusNoContent
 	}
 	return http.StatusOK

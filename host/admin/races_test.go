@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/chhost/chhost/host/admin"
 )
 
 // A hundred uploads of one plugin at once, of which each module comes four times: every
@@ -26,7 +28,7 @@ func TestManyUploads(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range modules * each {
 		wg.Go(func() {
-			a, err := r.try(t.Context(), upload(r.token, "acme", "it", module(t, "served/echo", n%modules+1)))
+			a, err := r.try(t.Context(), upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", n%modules+1)))
 			if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
 				t.Errorf("%s, %v", a, err)
 				return
@@ -76,7 +78,7 @@ func TestRacingDeploys(t *testing.T) {
 	r := newRig(t, nil)
 	r.found(t, "acme")
 	for n := 2; n <= 5; n++ {
-		r.want(t, 201, upload(r.token, "acme", "it", module(t, "served/echo", n)))
+		r.want(t, 201, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", n)))
 	}
 	r.want(t, 200, r.operator("POST", acmePath+"/plugins/it/deploy", `{"version":2}`))
 	var mu sync.Mutex
@@ -157,7 +159,7 @@ func (r *rig) checkHistory(t *testing.T) {
 func TestOnlyOneOfMany(t *testing.T) {
 	r := newRig(t, nil)
 	r.found(t, "acme")
-	r.want(t, 201, upload(r.token, "acme", "it", module(t, "served/echo", 2)))
+	r.want(t, 201, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", 2)))
 	for name, tt := range map[string]struct {
 		field, value string
 		refused      string // the code of all others

@@ -112,7 +112,7 @@ func (s *siege) byRight(t *testing.T) []attack {
 	for name, c := range map[string]call{
 		"read another tenant":             as("GET", acmePath, ""),
 		"read a tenant that there is not": as("GET", "/v1/tenants/nobody", ""),
-		"upload to another tenant":        upload(s.mallory.Token, "acme", "it", module(t, "served/echo", 7)),
+		"upload to another tenant":        upload(s.mallory.Token, "acme", "it", admin.Fixture(t, "served/echo", 7)),
 		"deploy another's plugin":         as("POST", acmePath+"/plugins/it/deploy", `{}`),
 		"roll another's plugin back":      as("POST", acmePath+"/plugins/it/rollback", ""),
 		"change another's routes":         as("PUT", acmePath+"/routes", `{"routes":[]}`),
@@ -184,16 +184,16 @@ func (s *siege) byBody(t *testing.T) []attack {
 	words.reader = io.LimitReader(zeros{}, 1<<30)
 	return []attack{
 		{"a path within a tenant's name", s.operator("PUT", "/v1/tenants/..%2f..%2fetc", `{}`), 422, "invalid"},
-		{"a path within a plugin's name", upload(s.token, "acme", "..%2f..%2fit", module(t, "served/echo", 8)), 422, "invalid"},
+		{"a path within a plugin's name", upload(s.token, "acme", "..%2f..%2fit", admin.Fixture(t, "served/echo", 8)), 422, "invalid"},
 		{"an end within a tenant's name", s.operator("PUT", "/v1/tenants/a%00b", `{}`), 422, "invalid"},
-		{"a line within a plugin's name", upload(s.token, "acme", "it%0alevel=INFO", module(t, "served/echo", 8)), 422, "invalid"},
+		{"a line within a plugin's name", upload(s.token, "acme", "it%0alevel=INFO", admin.Fixture(t, "served/echo", 8)), 422, "invalid"},
 		{"a name of ten thousand letters", s.operator("PUT", "/v1/tenants/"+strings.Repeat("a", 10000), `{}`), 422, "invalid"},
 		{"a packed module that fills the memory", packed.with("Content-Encoding", "gzip"), 415, "unsupported_media_type"},
 		{"a packed module that says nothing of it", packed, 422, "module_refused"},
 		{"packed JSON", put("{}").with("Content-Encoding", "gzip"), 415, "unsupported_media_type"},
 		{"a module that does not end", endless, 413, "too_large"},
 		{"JSON that does not end", words, 413, "too_large"},
-		{"a module as something else", upload(s.token, "acme", "it", module(t, "served/echo", 8)).with("Content-Type", "text/html"), 415, "unsupported_media_type"},
+		{"a module as something else", upload(s.token, "acme", "it", admin.Fixture(t, "served/echo", 8)).with("Content-Type", "text/html"), 415, "unsupported_media_type"},
 		{"a body where there is none", s.operator("POST", acmePath+"/suspend", "{}"), 400, "bad_request"},
 		{"a member twice", put(`{"limits":{},"limits":{"connections":1}}`), 400, "bad_request"},
 		{"a member twice, in other letters", put(`{"limits":{},"LIMITS":{"connections":1}}`), 400, "bad_request"},
@@ -301,7 +301,7 @@ func TestWhatDeployTokensAreFor(t *testing.T) {
 	as := func(method, path, body string) call {
 		return call{token: s.acme.Token, method: method, path: acmePath + path, body: body}
 	}
-	s.want(t, 201, upload(s.acme.Token, "acme", "it", module(t, "served/echo", 2)))
+	s.want(t, 201, upload(s.acme.Token, "acme", "it", admin.Fixture(t, "served/echo", 2)))
 	s.want(t, 200, as("POST", "/plugins/it/deploy", `{"version":2}`))
 	s.want(t, 200, as("POST", "/plugins/it/rollback", ""))
 	s.want(t, 200, as("PUT", "/routes", `{"routes":[{"pattern":"b:*","plugin":"it"}]}`))

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,21 +85,6 @@ func newOffline(t testing.TB, store registry.Store, change func(*admin.Config)) 
 		}
 	})
 	return r
-}
-
-// module reads a fixture of testdata/guests, as a version of its own if n is not 0: a
-// custom section tells the modules apart.
-func module(t testing.TB, fixture string, n int) []byte {
-	t.Helper()
-	bin, err := os.ReadFile(filepath.Join("../../testdata/guests", filepath.FromSlash(fixture)+".wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n == 0 {
-		return bin
-	}
-	name := fmt.Sprintf("version %d", n)
-	return append(append(bin, 0, byte(len(name)+1), byte(len(name))), name...)
 }
 
 // call is a request. Token is who asks; empty: nobody.
@@ -237,7 +220,7 @@ func upload(token, tenantName, plugin string, bin []byte) call {
 func (r *rig) found(t testing.TB, name string) {
 	t.Helper()
 	r.want(t, http.StatusCreated, r.operator("PUT", "/v1/tenants/"+name, `{}`))
-	r.want(t, http.StatusCreated, upload(r.token, name, "it", module(t, "served/echo", 0)))
+	r.want(t, http.StatusCreated, upload(r.token, name, "it", admin.Fixture(t, "served/echo", 0)))
 	r.want(t, http.StatusOK, r.operator("PUT", "/v1/tenants/"+name+"/routes", `{"routes":[{"pattern":"*","plugin":"it"}]}`))
 	r.want(t, http.StatusOK, r.operator("POST", "/v1/tenants/"+name+"/plugins/it/deploy", `{}`))
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chhost/chhost/host/admin"
 	"github.com/chhost/chhost/host/registry"
 )
 
@@ -47,13 +48,13 @@ func TestTroubleOfTheStore(t *testing.T) {
 			t.Cleanup(r.server.Close)
 			r.document = readDocument(t, r)
 			r.found(t, "acme")
-			r.want(t, 201, upload(r.token, "acme", "it", module(t, "served/echo", 2)))
+			r.want(t, 201, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", 2)))
 			token := r.mint(t, "acme", `{}`).Token
 
 			store.trouble.Store(&tt.err)
 			before, told := r.records(t), r.log.Count("a request to the admin API failed")
 			for _, c := range []call{
-				upload(token, "acme", "it", module(t, "served/echo", 3)),
+				upload(token, "acme", "it", admin.Fixture(t, "served/echo", 3)),
 				{token: token, method: "POST", path: acmePath + "/plugins/it/deploy", body: `{"version":2}`},
 				{token: token, method: "PUT", path: acmePath + "/routes", body: `{"routes":[]}`},
 				r.operator("PUT", acmePath, `{}`),
@@ -73,7 +74,7 @@ func TestTroubleOfTheStore(t *testing.T) {
 			r.checkHistory(t)
 
 			store.trouble.Store(nil)
-			r.want(t, 201, upload(token, "acme", "it", module(t, "served/echo", 3)))
+			r.want(t, 201, upload(token, "acme", "it", admin.Fixture(t, "served/echo", 3)))
 			r.want(t, 200, call{token: token, method: "POST", path: acmePath + "/plugins/it/deploy"})
 			r.checkHistory(t)
 		})
