@@ -70,15 +70,16 @@ func TestProofQuarantine(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad := spinner(t, e, "hostile", Limits{Instances: siege})
+		before := stolen(t)
 		idle := percentile(pace(t, p, event(short), clients, every, lasts), 99)
 		stop := attack(t, bad, 2*siege)
 		channeltest.Eventually(t, "the version is quarantined", bad.Quarantined)
 		quarantined := percentile(pace(t, p, event(short), clients, every, lasts), 99)
 		stop()
 		again := percentile(pace(t, p, event(short), clients, every, lasts), 99)
-		ratios = append(ratios, float64(quarantined)/float64((idle+again)/2))
-		fmt.Printf("round %d, %s: p99 %v, idle before %v and after %v (%.2f times their mean); %d crashes, %d quarantines, %d calls refused\n", round+1, name,
-			us(quarantined), us(idle), us(again), ratios[len(ratios)-1], e.counts.Crashes.Load(), e.counts.Quarantines.Load(), e.counts.Refused.Load())
+		ratios = append(ratios, float64(quarantined)/float64(max(idle, again)))
+		fmt.Printf("round %d, %s: p99 %v, idle before %v and after %v (%.2f times the larger); %d crashes, %d quarantines, %d calls refused; %v stolen\n", round+1, name,
+			us(quarantined), us(idle), us(again), ratios[len(ratios)-1], e.counts.Crashes.Load(), e.counts.Quarantines.Load(), e.counts.Refused.Load(), stolen(t)-before)
 		wantRest(t, e)
 	}
 	wantAsBefore(t, name, ratios)
