@@ -2,11 +2,14 @@ package host_test
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/registry"
@@ -17,13 +20,18 @@ import (
 // the plugin "it", and whose clients say where they come from.
 func crowdable(t *testing.T, module []byte) (*hosttest.Server, *tenant.Tenant, *channeltest.Log) {
 	t.Helper()
+	return crowdableOn(t, module, registry.NewMemory(registry.Config{}))
+}
+
+func crowdableOn(t *testing.T, module []byte, store registry.Store) (*hosttest.Server, *tenant.Tenant, *channeltest.Log) {
+	t.Helper()
 	proxies, err := host.Proxies([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := new(channeltest.Log)
 	server := hosttest.Start(t, host.Config{
-		Registry: registry.NewMemory(registry.Config{}), TrustedProxies: proxies, Logger: log.Logger(),
+		Registry: store, TrustedProxies: proxies, Logger: log.Logger(),
 	})
 	tn := server.Tenants().Default()
 	if _, err := tn.Upload(t.Context(), tenant.Upload{Plugin: "it", Module: module}); err != nil {
@@ -104,6 +112,54 @@ func TestDeployIsTakenBack(t *testing.T) {
 	channeltest.Eventually(t, "the log says so", func() bool { return log.Count("a deploy was rolled back") == 1 })
 	if log.Count("digest="+registry.DigestOf(assembled(t, "served/poison")).Short()) == 0 {
 		t.Error("no line of the log has the module's digest")
+	}
+}
+
+// TestProofTakenBack: from the deploy of a version that clients crash until those of the
+// version before are served by it again, with a store on a disk, it takes a second at
+// most: by the median of rounds, as the computer may be shared.
+// TestDeployIsTakenBack is its small form.
+func TestProofTakenBack(t *testing.T) {
+	if os.Getenv("CHHOST_PROOF") == "" {
+		return
+	}
+	const rounds, members, most = 9, 200, time.Second
+	store, err := registry.Open(t.TempDir(), registry.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	server, tn, _ := crowdableOn(t, assembled(t, "served/echo"), store)
+	var wires []*wire
+	for n := range members {
+		w := dial(t, server, at("192.0.2.1"))
+		w.join(fmt.Sprintf("rooms:m%d", n))
+		wires = append(wires, w)
+	}
+	var took []time.Duration
+	for round := range rounds {
+		release(t, tn, versioned(t, "served/poison", round), tenant.Deploy{})
+		deployed := time.Now()
+		boom(t, server)
+		tripped := time.Now()
+		channeltest.Eventually(t, "all members are served by the version before", func() bool {
+			topics := tn.Topics()
+			return len(topics) >= members && !slices.ContainsFunc(topics, func(topic channel.TopicInfo) bool { return topic.Handler != "it@1" })
+		})
+		for n, w := range wires {
+			topic := fmt.Sprintf("rooms:m%d", n)
+			w.send(`["1","e",%q,"echo",{"round":%d}]`, topic, round)
+			w.expect(`[null,null,%q,"echo",{"round":%d}]`, topic, round)
+			w.expect(`["1","e",%q,"phx_reply",{"status":"ok","response":{}}]`, topic)
+		}
+		took = append(took, time.Since(deployed))
+		fmt.Printf("round %d: %d members answered by the version before %v after the deploy of one that traps, %v after its quarantine\n", round+1, members,
+			took[round].Round(time.Millisecond), time.Since(tripped).Round(time.Millisecond))
+	}
+	slices.Sort(took)
+	fmt.Printf("median of %d rounds: %v, longest %v\n", rounds, took[rounds/2].Round(time.Millisecond), took[rounds-1].Round(time.Millisecond))
+	if took[rounds/2] > most {
+		t.Errorf("a deploy that traps is taken back in %v, at most %v", took[rounds/2], most)
 	}
 }
 
