@@ -65,7 +65,7 @@ var rooms = []room{
 	{"host/socket", 2, "Multiplexes one client connection over its channels", "host/channel host/phx", ""},
 	{"host/wasm", 2, "Runs plugins", "abi host/channel host/phx host/wasm/meter host/wasm/module host/wasm/sched", "github.com/tetratelabs/wazero golang.org/x/sys"},
 
-	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/token host/wasm", ""},
+	{"host/tenant", 3, "What one customer owns", "host/channel host/phx host/presence host/pubsub host/registry host/router host/socket host/token host/wasm", "golang.org/x/time"},
 
 	{"host/admin", 4, "The operator's HTTP API", "host/phx host/registry host/socket host/tenant host/wasm", ""},
 	{"host/metrics", 4, "Shows what the host counts", "abi host/socket host/wasm", "github.com/VictoriaMetrics/metrics"},
@@ -114,6 +114,7 @@ var quarantine = map[string]string{
 
 	"github.com/VictoriaMetrics/metrics": "host/metrics",
 	"go.etcd.io/bbolt":                   "host/registry",
+	"golang.org/x/time":                  "host/tenant",
 
 	"github.com/HdrHistogram/hdrhistogram-go": "cmd/chhost/internal/load",
 	"github.com/peterh/liner":                 "cmd/chhost/internal/console",

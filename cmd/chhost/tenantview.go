@@ -130,6 +130,7 @@ func tenantUsage(c *cli.Context, a *remoteHost) error {
 		Fuel        int64 `json:"fuel"`
 		Refused     int64 `json:"refused"`
 		RateLimited int64 `json:"rate_limited"`
+		Published   int64 `json:"published"`
 		SlowClosed  int64 `json:"slow_closed"`
 		Failed      int64 `json:"failed"`
 		Versions    []struct {
@@ -151,7 +152,7 @@ func tenantUsage(c *cli.Context, a *remoteHost) error {
 		err := table(w, [][]string{
 			{"connections", number(u.Connections)}, {"topics", number(u.Topics)}, {"memory of plugins", sized(u.Memory)},
 			{"received", number(u.Frames) + " frames, " + sized(u.Bytes)}, {"sent", number(u.SentFrames) + " frames, " + sized(u.SentBytes)},
-			{"fuel", number(u.Fuel)}, {"refused clients", number(u.Refused)}, {"frames above the rates", number(u.RateLimited)},
+			{"fuel", number(u.Fuel)}, {"refused clients", number(u.Refused)}, {"frames above the rates", number(u.RateLimited)}, {"published", number(u.Published)},
 			{"slow clients closed", number(u.SlowClosed)}, {"failed channels", number(u.Failed)},
 		})
 		if err != nil || len(u.Versions) == 0 {

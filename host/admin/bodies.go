@@ -119,6 +119,7 @@ type usageBody struct {
 	Fuel        int64              `json:"fuel"`
 	Refused     int64              `json:"refused"`
 	RateLimited int64              `json:"rate_limited"`
+	Published   int64              `json:"published"`
 	SlowClosed  int64              `json:"slow_closed"`
 	Failed      int64              `json:"failed"`
 	Versions    []versionUsageBody `json:"versions"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,4 +120,32 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%d places are taken, of %v", p.all, p.taken)
 		}
 	})
+}
+
+// Who publishes above the tenant's rate is told when to try again, and what is refused is
+// not what an Idempotency-Key answers with later.
+func TestPublishAboveTheRate(t *testing.T) {
+	o := newOffice(t, nil)
+	o.must(201, "PUT", "/v1/tenants/slow", `{"limits":{"publishes_per_second":1}}`, nil)
+	ask := func(n int) reply {
+		messages := strings.TrimSuffix(strings.Repeat(`{"topic":"a","event":"e"},`, n), ",")
+		return o.ask("POST", "/v1/tenants/slow/publish", operator, `{"messages":[`+messages+`]}`, "Idempotency-Key", fmt.Sprint("of ", n))
+	}
+	if got := ask(6); got.status != 422 || got.code() != codeInvalid {
+		t.Errorf("more than ever passes: %d %s", got.status, got.body)
+	}
+	if got := ask(4); got.status != 200 {
+		t.Errorf("within the rate: %d %s", got.status, got.body)
+	}
+	for range 2 {
+		got := ask(5) // for which 4 seconds more have to pass
+		if wait, err := strconv.Atoi(got.header.Get("Retry-After")); got.status != 429 || got.code() != codeRate || err != nil || wait < 1 || wait > 4 || got.header.Get("Idempotent-Replayed") != "" {
+			t.Errorf("above the rate: %d %v %s", got.status, got.header, got.body)
+		}
+	}
+	var usage usageBody
+	o.must(200, "GET", "/v1/tenants/slow/usage", nil, &usage)
+	if usage.Published != 4 {
+		t.Errorf("the usage says %d", usage.Published)
+	}
 }

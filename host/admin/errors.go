@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/tenant"
@@ -30,6 +33,7 @@ const (
 	codeExists      Code = "exists"
 	codeRevision    Code = "revision_conflict"
 	codeQuota       Code = "quota"
+	codeRate        Code = "rate_limited"
 	codeModule      Code = "module_refused"
 	codeNoConnect   Code = "no_connect_callback"
 	codeKeyInUse    Code = "idempotency_in_progress"
@@ -65,6 +69,7 @@ func Codes() []CodeRow {
 		{codeExists, http.StatusConflict, "what was to be made exists already"},
 		{codeRevision, http.StatusPreconditionFailed, "the tenant has another revision than If-Match says"},
 		{codeQuota, http.StatusForbidden, "the tenant has as much as it may, the message begins with which"},
+		{codeRate, http.StatusTooManyRequests, "more than the tenant's rate lets through: none of it was done; Retry-After says when to try again"},
 		{codeModule, http.StatusUnprocessableEntity, "the module cannot be served; detail.faults lists all that is wrong"},
 		{codeNoConnect, http.StatusUnprocessableEntity, "the plugin that is to decide about sockets has no connect callback"},
 		{codeKeyInUse, http.StatusConflict, "a request with this Idempotency-Key is being carried out"},
@@ -93,6 +98,7 @@ type failure struct {
 	code    Code
 	message string
 	detail  *detail
+	wait    time.Duration // after which it may be tried again; 0: nobody knows
 }
 
 // detail is what there is to say beside the message.
@@ -112,12 +118,15 @@ func blame(err error) *failure {
 	var known *failure
 	var module *wasm.ModuleError
 	var large *http.MaxBytesError
+	var rated *tenant.RateError
 	as := func(code Code) *failure { return &failure{code: code, message: err.Error()} }
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &module):
-		return &failure{codeModule, module.Error(), &detail{Faults: module.Faults}}
+		return &failure{code: codeModule, message: module.Error(), detail: &detail{Faults: module.Faults}}
+	case errors.As(err, &rated):
+		return &failure{code: codeRate, message: rated.Error(), wait: rated.Wait}
 	case errors.As(err, &large):
 		return fault(codeTooLarge, "the body has more than %d bytes", large.Limit)
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, registry.ErrNotFound):
@@ -164,6 +173,9 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if f.code == codeToken {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="chhost"`)
+	}
+	if f.wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.wait.Seconds()))))
 	}
 	var body errorBody
 	body.Error.Code, body.Error.Message, body.Error.Detail = f.code, f.message, f.detail

@@ -219,7 +219,7 @@ func (c *call) usage() (*answer, error) {
 	u := c.tenant.Usage()
 	b := usageBody{
 		Connections: u.Connections, Topics: u.Topics, Memory: u.Memory, Frames: u.Frames, Bytes: u.Bytes, SentFrames: u.SentFrames, SentBytes: u.SentBytes,
-		Fuel: u.Fuel, Refused: u.Refused, RateLimited: u.RateLimited, SlowClosed: u.SlowClosed, Failed: u.Failed, Versions: []versionUsageBody{},
+		Fuel: u.Fuel, Refused: u.Refused, RateLimited: u.RateLimited, SlowClosed: u.SlowClosed, Failed: u.Failed, Published: u.Published, Versions: []versionUsageBody{},
 	}
 	for _, v := range u.Versions {
 		b.Versions = append(b.Versions, versionUsageBody{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/token"
+
+	"golang.org/x/time/rate"
 )
 
 // estate is what the registry has of a tenant, and what serves it.
@@ -153,6 +156,10 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 	e.record, e.plugins, e.origins = record, plugins, origins
 	e.mu.Unlock()
 	t.bounds.Store(boundsOf(&t.limits, &record))
+	perSecond := limitOf(&record, limitPublishes)
+	if was := t.publishes.Load(); was == nil || was.Limit() != rate.Limit(perSecond) {
+		t.publishes.Store(rate.NewLimiter(rate.Limit(perSecond), int(burst*min(perSecond, math.MaxInt32/burst))))
+	}
 	if err := t.trust(old.Issuers, record.Issuers); err != nil {
 		return err
 	}

@@ -24,3 +24,6 @@ func Share(tenant, topic string) int { return share(tenant, topic) }
 
 // SetLoadPatience changes how long callbacks wait for a load. Nothing may be under way.
 func SetLoadPatience(_ testing.TB, t *Tenant, d time.Duration) { t.estate.dir.patience = d }
+
+// SetClock changes what time it is. Nothing may be under way.
+func (d *Directory) SetClock(_ testing.TB, now func() time.Time) { d.now = now }

@@ -45,6 +45,7 @@ const (
 	limitFrames      = "frames_per_second"
 	limitBytes       = "bytes_per_second"
 	limitJoins       = "joins_per_second"
+	limitPublishes   = "publishes_per_second"
 )
 
 // LimitTable lists all limits that a record may set, in the order in which they are
@@ -58,6 +59,7 @@ func LimitTable() []Limit {
 		{limitFrames, "frames/s", 0, string(phx.ReasonRateLimited), "what one client may send"},
 		{limitBytes, "bytes/s", 0, string(phx.ReasonRateLimited), "what one client may send"},
 		{limitJoins, "joins/s", 0, string(phx.ReasonTooManyJoins), "what one client may ask for"},
+		{limitPublishes, "messages/s", 2000, "rate_limited", "what the tenant's servers may publish, on each node; five times as many at once"},
 		{limitFuelSecond, "fuel/s", 0, string(phx.ReasonTenantCPUExhausted), "what all plugins of the tenant may use together"},
 		{limitMemory, "bytes", 0, string(wasm.LimitMemory), "linear memory of all instances of the tenant together"},
 		{limitGuestMemory, "bytes", 64 << 20, string(wasm.LimitMemory), "linear memory of one instance"},

@@ -3,6 +3,7 @@ package tenant
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
@@ -15,10 +16,41 @@ type Message struct {
 	Payload phx.Payload
 }
 
+// RateError is returned when more was asked for than the tenant's rate lets through.
+type RateError struct {
+	// Limit is its name in [LimitTable].
+	Limit string
+	// Wait is after how long it is let through.
+	Wait time.Duration
+}
+
+func (e *RateError) Error() string {
+	return fmt.Sprintf("tenant: rate_limited: above the limit %s; try again in %v", e.Limit, e.Wait.Round(time.Millisecond))
+}
+
+// mayPublish counts messages against the tenant's rate: all of them, or none.
+func (t *Tenant) mayPublish(n int) error {
+	limiter := t.publishes.Load()
+	if limiter == nil {
+		return nil
+	}
+	if most := limiter.Burst(); n > most {
+		return fmt.Errorf("%w: %d messages at once are more than the %d that the limit %s ever lets through: send them in several requests", ErrInvalid, n, most, limitPublishes)
+	}
+	now := t.estate.dir.now()
+	r := limiter.ReserveN(now, n)
+	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		return &RateError{limitPublishes, wait}
+	}
+	return nil
+}
+
 // Publish sends messages to the subscribers of their topics, here and on other nodes,
 // in order. All are looked at first: an [ErrInvalid] says which of them is none, and
 // nothing was sent. Another error is the adapter's; the subscribers of this node have
-// received them nevertheless.
+// received them nevertheless. Of a tenant that is stored no more are sent than its limit
+// says: a [RateError] tells when they would be, and none was.
 func (t *Tenant) Publish(messages ...Message) error {
 	var faults []error
 	for i, m := range messages {
@@ -29,9 +61,13 @@ func (t *Tenant) Publish(messages ...Message) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("%w: %w", ErrInvalid, errors.Join(faults...))
 	}
+	if err := t.mayPublish(len(messages)); err != nil {
+		return err
+	}
 	var errs []error
 	for _, m := range messages {
 		to := pubsub.Topic{Namespace: t.name, Name: m.Topic}
+		t.published.Add(1)
 		errs = append(errs, t.pubsub.Broadcast(to, nil, phx.NewBroadcast(m.Topic, m.Event, m.Payload)))
 	}
 	return errors.Join(errs...)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/pubsub"
@@ -300,6 +301,42 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	expect(t, c.answers(t))
+}
+
+// What is published is bounded by the tenant's rate: all of a batch is sent, or nothing,
+// and who asks for too much learns when it would be let through.
+func TestPublishRate(t *testing.T) {
+	w, acme := renewing(t)
+	other := w.tenant(t, "other")
+	now := time.Now()
+	w.SetClock(t, func() time.Time { return now })
+	if _, err := acme.Set(t.Context(), tenant.Settings{Limits: map[string]int64{"publishes_per_second": 10}}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]tenant.Message, 50)
+	for i := range batch {
+		batch[i] = tenant.Message{Topic: "b:1", Event: "e", Payload: channeltest.JSON(`{}`)}
+	}
+	if err := acme.Publish(append(batch, batch...)...); !errors.Is(err, tenant.ErrInvalid) {
+		t.Errorf("more than ever passes: %v", err)
+	}
+	if err := acme.Publish(batch...); err != nil {
+		t.Fatal(err)
+	}
+	var above *tenant.RateError
+	if err := acme.Publish(batch[:20]...); !errors.As(err, &above) || above.Wait != 2*time.Second || above.Limit != "publishes_per_second" {
+		t.Errorf("above the rate: %v", err)
+	}
+	if err := other.Publish(batch[:20]...); err != nil {
+		t.Errorf("another tenant: %v", err)
+	}
+	now = now.Add(2 * time.Second)
+	if err := acme.Publish(batch[:20]...); err != nil {
+		t.Errorf("after the wait: %v", err)
+	}
+	if n := acme.Usage().Published; n != 70 {
+		t.Errorf("%d were published", n)
+	}
 }
 
 // Of a tenant that is deleted nothing is left: its clients are closed so that they come

@@ -26,6 +26,8 @@ import (
 	"github.com/chhost/chhost/host/pubsub"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
+
+	"golang.org/x/time/rate"
 )
 
 // Default is the name of the tenant that exists without any configuration.
@@ -119,14 +121,16 @@ type Tenant struct {
 	env    *channel.Env
 	pubsub *pubsub.PubSub
 	// sockets are those that connect has named.
-	sockets socket.Directory
-	slow    func(topic, event string) socket.SlowPolicy
-	counts  socket.Counts
-	places  atomic.Int64 // taken, see Take
-	bounds  atomic.Pointer[bounds]
-	routes  atomic.Pointer[router.Table[picker]]
-	estate  *estate // nil: the registry has nothing of it
-	deaf    func()  // ends what other nodes tell it
+	sockets   socket.Directory
+	slow      func(topic, event string) socket.SlowPolicy
+	counts    socket.Counts
+	places    atomic.Int64 // taken, see Take
+	published atomic.Int64
+	bounds    atomic.Pointer[bounds]
+	publishes atomic.Pointer[rate.Limiter] // of messages, see Publish; nil: no bound
+	routes    atomic.Pointer[router.Table[picker]]
+	estate    *estate // nil: the registry has nothing of it
+	deaf      func()  // ends what other nodes tell it
 
 	mu      sync.Mutex // of what the table was made of
 	list    []Route

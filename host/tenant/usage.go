@@ -17,6 +17,8 @@ type Usage struct {
 	// Frames and Bytes are what its clients have sent, SentFrames and SentBytes what
 	// they were sent.
 	Frames, Bytes, SentFrames, SentBytes int64
+	// Published are the messages that [Tenant.Publish] sent.
+	Published int64
 	// Fuel is what its plugins have used.
 	Fuel int64
 	// Refused are clients for whom there was no place, RateLimited frames above the
@@ -59,6 +61,7 @@ func (t *Tenant) Usage() Usage {
 		Connections: t.sockets.Len(), Topics: t.env.TopicCount(),
 		Frames: t.counts.FramesIn.Load(), Bytes: t.counts.BytesIn.Load(), SentFrames: t.counts.FramesOut.Load(), SentBytes: t.counts.BytesOut.Load(),
 		Refused: t.counts.TurnedAway.Load(), RateLimited: t.counts.RateLimited.Load(), SlowClosed: t.counts.SlowClosed.Load(), Failed: t.counts.Failed.Load(),
+		Published: t.published.Load(),
 	}
 	if t.estate == nil {
 		return u
