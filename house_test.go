@@ -144,7 +144,7 @@ var goroutines = map[string]start{
 
 	"cmd/chhost/internal/console": {2, "console.Run waits for the host's Run; read waits for the one that asks for a line, and leaves it behind only when the command is told to end while nobody types: it ends with the next line or the process"},
 
-	"cmd/chhost":                 {7, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics and the admin API, whose AfterFuncs close their servers: that of the metrics is stopped before it returns, and serve waits for the other; progress.end waits for what tells it"},
+	"cmd/chhost":                 {6, "main: restores the signals' default when the first has come, and ends with the process; run waits for what informs the service manager and what serves the metrics and the admin API, which finish ends; the AfterFunc closes the metrics' server, and is stopped before that returns; progress.end waits for what tells it"},
 	"cmd/chhost/internal/dev":    {3, "dev.Run closes the watch and waits for its loop; serve waits for the rebuilder, which waits for the attempt that is under way"},
 	"cmd/chhost/internal/load":   {5, "run.do waits for the keeper and, in closeAll, for every reader; ramp and churn.play wait for those that dial; the AfterFunc ends a join with its time, stopped before open returns"},
 	"host":                       {7, "Host.Run: the loops of the transports, of the engine, of pubsub and of the registry's tenants, and the listener's server, in one WaitGroup that it waits for; drain waits for the transports' ends; the AfterFunc is Shutdown's deadline, stopped before it returns"},

@@ -149,6 +149,9 @@ type Config struct {
 	// so that their clients do not all connect elsewhere at once. A few dozen are closed
 	// at once. Default 5 s.
 	DrainWindow time.Duration
+	// Ending is called by Run when no client is left, before the tenants and their plugins
+	// end: an API that changes them is shut down by it. Default: nothing is called.
+	Ending func()
 	// Now is the clock that handlers see. Default time.Now.
 	Now func() time.Time
 	// AfterFunc makes the timers of handlers, on the same clock, see
@@ -488,6 +491,9 @@ func (h *Host) Run(ctx context.Context) error {
 	h.state.Store(stateDraining)
 	h.drained = h.drain(grace, server)
 	h.state.Store(stateStopped)
+	if h.cfg.Ending != nil {
+		h.cfg.Ending()
+	}
 	endLoops()
 	running.Wait()
 	h.endTenants()

@@ -23,7 +23,8 @@ import (
 // adminAPI is the admin API of a host with a registry.
 type adminAPI struct {
 	listener net.Listener
-	handler  http.Handler
+	handler  *admin.API
+	server   *http.Server
 	hosts    []string
 	// logs keeps what plugins log, and passes it on.
 	logs *admin.Logs
@@ -69,7 +70,14 @@ func (a *adminAPI) attach(h *host.Host, store *registry.Disk) error {
 	a.handler, err = admin.New(admin.Config{
 		Tenants: h.Tenants(), Store: store, Token: token, Hosts: a.hosts, Metrics: h.Metrics(), Logs: a.logs, Logger: slog.New(a.logs),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.server = &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(a.logs, slog.LevelDebug), // what strangers do to a connection
+	}
+	return nil
 }
 
 // announce says where the API is, and the token when it is new.
@@ -87,31 +95,28 @@ func (a *adminAPI) announce(w io.Writer) {
 	}
 }
 
-// serve serves the API until ctx ends, and returns when its requests have ended: those
-// that follow a log are told, the others have a moment.
-func (a *adminAPI) serve(ctx context.Context) error {
+// serve serves the API until finish is called, and returns when its requests have ended.
+func (a *adminAPI) serve() error {
 	if a == nil {
 		return nil
 	}
-	server := &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		moment, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if server.Shutdown(moment) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(a.listener)
-	if !stop() {
-		<-ended
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
+	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the admin API is not served any more: %w", err)
 	}
 	return nil
+}
+
+// finish ends the API: those who follow a log are told, and what is under way, such as an
+// upload, is answered if that takes a moment only. The host calls it while there is still
+// what can answer.
+func (a *adminAPI) finish() {
+	if a == nil {
+		return
+	}
+	a.handler.End()
+	moment, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if a.server.Shutdown(moment) != nil {
+		_ = a.server.Close()
+	}
 }

@@ -104,6 +104,7 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	defer admin.close()
+	cfg.Ending = admin.finish
 	spareProcessor()
 	h, err := host.New(cfg)
 	if errors.Is(err, host.ErrNoConnect) {

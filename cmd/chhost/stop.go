@@ -45,6 +45,7 @@ func run(c *cli.Context, h *host.Host, metrics net.Listener, admin *adminAPI) er
 	var attending sync.WaitGroup
 	defer attending.Wait()
 	defer end()
+	defer admin.finish() // if the host has not come to it
 	attending.Go(func() {
 		if err := supervisor().Attend(ctx, c.Context, h.Alive); err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "chhost: the service manager could not be told: %v\n", err)
@@ -56,7 +57,7 @@ func run(c *cli.Context, h *host.Host, metrics net.Listener, admin *adminAPI) er
 		}
 	})
 	attending.Go(func() {
-		if err := admin.serve(ctx); err != nil {
+		if err := admin.serve(); err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "chhost: %v\n", err)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chhost/chhost/host/registry"
@@ -64,7 +65,13 @@ type API struct {
 	uploads  places
 	readers  places // of logs
 	log      *slog.Logger
+	ending   chan struct{} // closed by End
+	end      sync.Once
 }
+
+// End ends what would go on for as long as its client wants, such as the following of a
+// log, so that a server can shut down. It may be called more than once.
+func (a *API) End() { a.end.Do(func() { close(a.ending) }) }
 
 // New returns an API. The error names what is missing.
 func New(cfg Config) (*API, error) {
@@ -77,7 +84,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Token != "" && len(cfg.Token) < minToken {
 		return nil, fmt.Errorf("admin: the operator's token has %d characters, and needs %d", len(cfg.Token), minToken)
 	}
-	a := &API{cfg: cfg, operator: sha256.Sum256([]byte(cfg.Token)), hosts: make(map[string]bool), mux: http.NewServeMux(), log: cfg.Logger}
+	a := &API{cfg: cfg, operator: sha256.Sum256([]byte(cfg.Token)), hosts: make(map[string]bool), mux: http.NewServeMux(), log: cfg.Logger, ending: make(chan struct{})}
 	a.uploads, a.readers = places{most: mostUploads, each: eachUploads}, places{most: mostReaders, each: eachReaders}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

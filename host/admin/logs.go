@@ -251,6 +251,8 @@ func (c *call) tell(after uint64, most int, follow bool) {
 			}
 		case <-c.r.Context().Done():
 			return
+		case <-c.api.ending:
+			return
 		}
 	}
 }
