@@ -14,6 +14,7 @@ import (
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/token"
 )
 
 // maxQuery bounds what a client may say of itself when it connects, in bytes.
@@ -62,45 +63,43 @@ func (h *Host) accept(r *http.Request, transport string) (socket.Config, error) 
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
-	of, err := h.claimed(r, token)
-	if err != nil {
-		return socket.Config{}, err
-	}
 	client := h.peers.of(r)
-	vacate, err := h.take(of, client)
+	ofHost, err := h.places.take(client) // before a token is verified, which may wait for keys
 	if err != nil {
 		return socket.Config{}, err
 	}
-	cfg, err := h.admit(of, r, transport, token, client)
+	cfg, ofTenant, err := h.settle(r, transport, token, client)
 	if err != nil {
-		vacate()
+		ofHost()
 		return socket.Config{}, err
 	}
-	cfg.Vacate = h.visitsOf(transport).counted(vacate)
+	cfg.Vacate = h.visitsOf(transport).counted(func() { ofTenant(); ofHost() })
 	return cfg, nil
 }
 
-// take gives a client a place among all connections and among its tenant's.
-func (h *Host) take(of *tenant.Tenant, client peer) (vacate func(), err error) {
-	ofHost, err := h.places.take(client)
+// settle finds a client's tenant, gives it a place there, and asks whether it may come.
+func (h *Host) settle(r *http.Request, transport, token string, client peer) (cfg socket.Config, vacate func(), err error) {
+	of, vouched, err := h.claimed(r, token)
 	if err != nil {
-		return nil, err
+		return cfg, nil, err
 	}
-	ofTenant, err := of.Take()
-	if err != nil {
-		ofHost()
-		return nil, err
+	if vacate, err = of.Take(); err != nil {
+		return cfg, nil, err
 	}
-	return func() { ofTenant(); ofHost() }, nil
+	if cfg, err = h.admit(of, vouched, r, transport, token, client); err != nil {
+		vacate()
+		return cfg, nil, err
+	}
+	return cfg, vacate, nil
 }
 
 // admit asks the tenant's connector, if there is one.
-func (h *Host) admit(of *tenant.Tenant, r *http.Request, transport, token string, client peer) (socket.Config, error) {
+func (h *Host) admit(of *tenant.Tenant, vouched *token.Claims, r *http.Request, transport, sent string, client peer) (socket.Config, error) {
 	from := h.peers.stand(client)
 	if err := of.Ready(r.Context()); err != nil {
 		return socket.Config{}, err
 	}
-	if !of.Connects() && !of.Authenticates() {
+	if vouched == nil && !of.Connects() && !of.Authenticates() {
 		cfg := of.Socket()
 		cfg.Peer = from
 		return cfg, nil
@@ -109,11 +108,15 @@ func (h *Host) admit(of *tenant.Tenant, r *http.Request, transport, token string
 	if err != nil {
 		return socket.Config{}, badRequest(err)
 	}
-	claims, until, err := of.Authenticate(r.Context(), presented(token, params))
+	authenticate := func() ([]byte, *socket.Token, error) { return of.Authenticate(r.Context(), presented(sent, params)) }
+	if vouched != nil {
+		authenticate = func() ([]byte, *socket.Token, error) { return of.Vouched(vouched) }
+	}
+	claims, until, err := authenticate()
 	if err != nil {
 		return socket.Config{}, err
 	}
-	cfg, err := h.connectAs(of, r, transport, token, client.name, from, params, claims)
+	cfg, err := h.connectAs(of, r, transport, sent, client.name, from, params, claims)
 	cfg.Token = until
 	return cfg, err
 }

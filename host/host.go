@@ -37,6 +37,7 @@ import (
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
+	"github.com/chhost/chhost/host/token"
 	"github.com/chhost/chhost/host/wasm"
 )
 
@@ -67,10 +68,17 @@ type Config struct {
 	// Registry has tenants, their plugins and routes, which the host serves too, see
 	// [Host.Tenants]. The host does not close it. Default none.
 	Registry registry.Store
-	// TenantClaim returns the tenant that a new connection's token names, of an issuer
-	// that the operator trusts with that; authToken is the one that the client sent as
-	// such. Empty: none. An error that is a [*socket.RefusedError] is the client's answer;
-	// any other is answered 403. Default: tokens name no tenant.
+	// Issuers are the operator's own: their tokens name the tenant of a new connection by
+	// a claim, beside its host name and its path, and let the client in there whatever
+	// issuers that tenant has. Each needs a name, keys and a [token.Issuer.TenantClaim];
+	// a token of theirs without that claim, and every other one, is left to the tenant. A
+	// Registry is needed. Default none.
+	Issuers []token.Issuer
+	// TenantClaim is for tokens of another kind: it returns the tenant that a new
+	// connection's token names, of an issuer that the operator trusts with that; authToken
+	// is the one that the client sent as such. Empty: none. An error that is a
+	// [*socket.RefusedError] is the client's answer; any other is answered 403. Default:
+	// tokens name no tenant. Issuers and TenantClaim are not both set.
 	TenantClaim func(r *http.Request, authToken string) (tenant string, err error)
 	// RoutesOptional lets a host have none: its topics can be broadcast to and
 	// subscribed to, and not be joined.
@@ -331,6 +339,9 @@ func (h *Host) build() error {
 		Now:       h.cfg.Now,
 		AfterFunc: h.cfg.AfterFunc,
 		Logger:    h.log,
+	}
+	if err := h.namers(); err != nil {
+		return errors.Join(faults, err)
 	}
 	if h.cfg.Registry != nil {
 		err = h.openDirectory(base)

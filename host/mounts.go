@@ -60,7 +60,7 @@ func (h *Host) mount() error {
 	for _, m := range mounts {
 		ws := websocket.New(websocket.Config{
 			Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportWebSocket) },
-			CheckOrigin: h.checkOrigin(m.CheckOrigin),
+			CheckOrigin: h.checkOrigin(transportWebSocket, m.CheckOrigin),
 			MaxFrame:    h.cfg.MaxFrame,
 			IdleTimeout: h.cfg.IdleTimeout,
 			Compression: h.cfg.Compression,
@@ -69,7 +69,7 @@ func (h *Host) mount() error {
 		})
 		poll := longpoll.New(longpoll.Config{
 			Accept:      func(r *http.Request) (socket.Config, error) { return h.accept(r, transportLongPoll) },
-			CheckOrigin: h.checkOrigin(m.CheckOrigin),
+			CheckOrigin: h.checkOrigin(transportLongPoll, m.CheckOrigin),
 			MaxFrame:    h.cfg.MaxFrame,
 			Window:      h.cfg.LongPollWindow,
 			MaxSessions: h.cfg.Connections.LongPoll,

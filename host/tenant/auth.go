@@ -76,23 +76,30 @@ func (t *Tenant) Authenticate(ctx context.Context, text string) (claims []byte, 
 	if err != nil {
 		return nil, nil, unauthenticated(err)
 	}
-	var newest atomic.Pointer[token.Claims]
-	newest.Store(said)
-	until = &socket.Token{Expires: said.Expires, Revoked: t.revoked(&newest), Renew: func(ctx context.Context, text string) (time.Time, error) {
+	return said.Raw, t.until(said, func(ctx context.Context, text string) (*token.Claims, error) {
 		now := t.estate.verifier.Load() // the issuers may be others by then
 		if now == nil {
-			return time.Time{}, nil
+			return nil, nil
 		}
-		next, err := now.Renew(ctx, said, text)
+		return now.Renew(ctx, said, text)
+	}), nil
+}
+
+// until is when a socket ends whose client has shown a token. renew verifies another one;
+// nil is that of a client who needs none any more.
+func (t *Tenant) until(said *token.Claims, renew func(ctx context.Context, text string) (*token.Claims, error)) *socket.Token {
+	var newest atomic.Pointer[token.Claims]
+	newest.Store(said)
+	return &socket.Token{Expires: said.Expires, Revoked: t.revoked(&newest), Renew: func(ctx context.Context, text string) (time.Time, error) {
+		next, err := renew(ctx, text)
 		if refused := new(token.Error); errors.As(err, &refused) {
 			return time.Time{}, &channel.Refusal{Reason: phx.Reason(refused.Code)}
-		} else if err != nil {
+		} else if err != nil || next == nil {
 			return time.Time{}, err
 		}
 		newest.Store(next)
 		return next.Expires, nil
 	}}
-	return said.Raw, until, nil
 }
 
 // revoked tells whether the token that a client has sent last was revoked. It looks
@@ -198,6 +205,11 @@ func unauthenticated(err error) error {
 
 // refresh looks after the published keys of all issuers, until ctx ends.
 func (d *Directory) refresh(ctx context.Context) {
+	if d.vouchers != nil {
+		if err := d.vouchers.Refresh(ctx); err != nil {
+			d.log.Warn("the keys of an issuer whose tokens name tenants could not be fetched", "err", err)
+		}
+	}
 	for _, t := range d.Tenants() {
 		if verifier := t.estate.verifier.Load(); verifier != nil && ctx.Err() == nil {
 			if err := verifier.Refresh(ctx); err != nil {

@@ -32,6 +32,9 @@ type DirectoryConfig struct {
 	// Origins reads a record's origins: it returns what tells whether a browser's page may
 	// connect. Default: they have no meaning.
 	Origins func(entries []string) (func(*http.Request) bool, error)
+	// Issuers are those whose tokens name a tenant by [token.Issuer.TenantClaim], which
+	// each of them has, and vouch for its clients. Default none.
+	Issuers []token.Issuer
 	// Default has what the tenant [Default] serves beside what its record says, and
 	// before that: the routes of a host's own configuration. Its other fields have no
 	// meaning.
@@ -57,6 +60,7 @@ type Directory struct {
 	// patience is how long a callback waits for its version to be loaded.
 	patience time.Duration
 	tripped
+	vouchers *token.Verifier // of cfg.Issuers; nil: there are none
 
 	life context.Context // of what runs beyond a call
 	end  context.CancelFunc
@@ -99,8 +103,12 @@ func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.tripped.wake = make(chan struct{}, 1)
+	var err error
+	if d.vouchers, err = vouchersOf(&cfg); err != nil {
+		return nil, err
+	}
 	d.life, d.end = context.WithCancel(context.Background())
-	_, err := cfg.Store.Create(ctx, registry.Tenant{Name: Default}, registry.Entry{Action: "create", By: "chhost"})
+	_, err = cfg.Store.Create(ctx, registry.Tenant{Name: Default}, registry.Entry{Action: "create", By: "chhost"})
 	if err != nil && !errors.Is(err, registry.ErrExists) {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
@@ -208,6 +216,9 @@ func (d *Directory) Close() {
 	d.ended = true
 	d.mu.Unlock()
 	d.end()
+	if d.vouchers != nil {
+		d.vouchers.Close()
+	}
 	for _, t := range d.Tenants() {
 		if verifier := t.estate.verifier.Load(); verifier != nil {
 			verifier.Close() // nobody waits for keys any more

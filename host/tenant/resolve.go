@@ -49,6 +49,13 @@ func (d *Directory) Resolve(n Names) (*Tenant, error) {
 	return found, nil
 }
 
+// Unnamed tells whether a connection names no tenant, or one that there is not.
+func (d *Directory) Unnamed(n Names) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.hosts[n.Host] == nil && d.tenants[n.Path] == nil
+}
+
 // unknown is what a client is told that names a tenant which there is not.
 func unknown(by, name string) error {
 	return refused(http.StatusNotFound, phx.ReasonUnknownTenant, fmt.Errorf(

@@ -228,6 +228,33 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, nil
 }
 
+// Claimed returns the tenant that a token claims to be for, and tells whether it does:
+// whether one of the issuers is named in it and the claim that names a tenant is there.
+// Nothing is verified: it is for asking what would follow, and who else may be meant. The
+// tenant is empty if the claim is no text.
+func (v *Verifier) Claimed(token string) (tenant string, claims bool) {
+	_, payload, fault := split(token)
+	if fault != nil {
+		return "", false
+	}
+	said, err := readObject(string(payload))
+	if err != nil {
+		return "", false
+	}
+	name, err := said.text("iss", maxName)
+	if err != nil {
+		return "", false
+	}
+	from := v.issuer(name)
+	if from == nil || from.TenantClaim == "" || said.get(from.TenantClaim) == "" {
+		return "", false
+	}
+	if tenant, err = said.text(from.TenantClaim, maxName); err != nil {
+		return "", true
+	}
+	return tenant, true
+}
+
 // Renew is Verify for a token that takes the place of an older one: it has to be about
 // the same subject and tenant, and from the same issuer.
 func (v *Verifier) Renew(ctx context.Context, old *Claims, token string) (*Claims, error) {

@@ -38,6 +38,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -235,6 +236,7 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request) {
 		cfg.Encoder = t.v1
 	}
 	s := newSession(t, cfg)
+	s.origin = strings.Clone(r.Header.Get("Origin")) // and not the rest of the request
 	idle, err := t.add(s)
 	if idle != nil {
 		idle.end()

@@ -16,6 +16,7 @@ import (
 type session struct {
 	t      *Transport
 	id     sessionID
+	origin string // of the page that opened it; empty: none did
 	socket *socket.Socket
 	// reading holds a token while a POST hands frames to the socket. A channel
 	// rather than a mutex, so that waiting for it ends with the request.
