@@ -100,15 +100,15 @@ func pluginVersion(c *cli.Context) (plugin string, version int, err error) {
 	if behind {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return "", 0, &usageError{"deploy", fmt.Sprintf("%q is no version: expected a number behind the @, such as %s@7", text, plugin)}
+			return "", 0, &usageError{nameOf(c.Command), fmt.Sprintf("%q is no version: expected a number behind the @, such as %s@7", text, plugin)}
 		}
 		if version != 0 && version != n {
-			return "", 0, &usageError{"deploy", fmt.Sprintf("%s@%d and --version %d are two versions", plugin, n, version)}
+			return "", 0, &usageError{nameOf(c.Command), fmt.Sprintf("%s@%d and --version %d are two versions", plugin, n, version)}
 		}
 		version = n
 	}
 	if version < 0 {
-		return "", 0, &usageError{"deploy", "--version is a number from 1 on"}
+		return "", 0, &usageError{nameOf(c.Command), "--version is a number from 1 on"}
 	}
 	return plugin, version, nil
 }
@@ -193,7 +193,7 @@ func versionsCommand() *cli.Command {
 		Usage:     "list the stored versions of a plugin",
 		UsageText: "chhost versions PLUGIN [FLAGS]",
 		Description: "Oldest first. The last twenty are kept, and those that are served or that the next\n" +
-			"roll-backs go to.\n\n" +
+			"roll-backs go to; chhost pin keeps one for ever.\n\n" +
 			"Example:\n\n" +
 			"   chhost versions chat",
 		Flags:  tenantFlags(),

@@ -75,7 +75,7 @@ func compilerOf(c *cli.Context) *host.Compiler {
 func newApp(compiler *host.Compiler, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	commands := []*cli.Command{
 		newCommand(), devCommand(), testCommand(), callCommand(), checkCommand(), consoleCommand(), serveCommand(), configCommand(), healthCommand(), loadCommand(), tortureCommand(),
-		loginCommand(), logoutCommand(), contextsCommand(), pushCommand(), deployCommand(), rollbackCommand(), versionsCommand(), logsCommand(), tailCommand(),
+		loginCommand(), logoutCommand(), contextsCommand(), pushCommand(), deployCommand(), rollbackCommand(), versionsCommand(), pinCommand(), unpinCommand(), logsCommand(), tailCommand(),
 		tenantCommand(), routesCommand(), settingsCommand(), publishCommand(), tokenCommand(), deployTokenCommand(), backupCommand(),
 	}
 	for todo := commands; len(todo) > 0; todo = todo[1:] {

@@ -127,7 +127,7 @@ func TestRefusalsForPrograms(t *testing.T) {
 		{"deploy", "chat", "--percent", "3"}, {"deploy", "chat", "--strategy", "canary", "--percent", "100"}, {"tenant"}, {"tenant", "make"},
 		{"tenant", "create"}, {"tenant", "delete", "acme"}, {"tenant", "set", "--limit", "none=1"}, {"tenant", "set", "--clear", "all"}, {"tenant", "create", "a", "--limit", "topics=many"},
 		{"routes", "set"}, {"routes", "set", "rooms:*"}, {"publish", "a"}, {"publish", "a", "b", "[1]"}, {"publish", "a", "b", "{}", "c"}, {"contexts", "drop"},
-		{"login", "a", "b"}, {"login", "--server", "ftp://x"}, {"push"}, {"logs"}, {"versions"}, {"rollback"}, {"backup"}, {"deploy-token", "create", "--expires", "-1h"},
+		{"login", "a", "b"}, {"login", "--server", "ftp://x"}, {"push"}, {"logs"}, {"versions"}, {"rollback"}, {"backup"}, {"deploy-token", "create", "--expires", "-1h"}, {"pin"}, {"pin", "a"}, {"unpin", "a@b"}, {"tenant", "disconnect"}, {"tenant", "disconnect", ""}, {"token", "revoke"}, {"token", "revoke", "--id", "a", "--subject", "b"},
 	} {
 		if code, _, errs := command(t, "", wrong...); code != exitUsage {
 			t.Errorf("chhost %s: exit code %d: %s", strings.Join(wrong, " "), code, errs)

@@ -26,6 +26,7 @@ import (
 //	take-port VAR             listens on a free port until the script's end; the variable gets the address
 //	background [NAME=VALUE...] ARGS... runs chhost ARGS, with these variables, until interrupt, or the script's end
 //	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
+//	capture REGEXP VAR...     sets variables to the submatches of what the last command wrote
 //	interrupt                 interrupts it, and expects exit code 0
 //	crash                     kills it, as the system does when it has no memory left
 //	get URL                   writes a page to the standard output
@@ -42,6 +43,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"take-port":   takePort,
 		"background":  background,
 		"wait-line":   waitForLine,
+		"capture":     capture,
 		"interrupt":   interrupt,
 		"crash":       crash,
 		"get":         getPage,
@@ -189,6 +191,19 @@ func background(ts *testscript.TestScript, _ bool, args []string) {
 
 func waitForLine(ts *testscript.TestScript, _ bool, args []string) {
 	for i, value := range stateOf(ts).running.wait(ts, args[0])[1:] {
+		ts.Setenv(args[1+i], value)
+	}
+}
+
+// capture sets variables to the submatches of what the last command wrote.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	form, err := regexp.Compile(args[0])
+	ts.Check(err)
+	found := form.FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
+		ts.Fatalf("there is no %s", args[0])
+	}
+	for i, value := range found[1:] {
 		ts.Setenv(args[1+i], value)
 	}
 }

@@ -24,6 +24,7 @@ func tenantCommand() *cli.Command {
 		Usage:    "create and change the tenants of a host",
 		UsageText: "chhost tenant create|set NAME [FLAGS]\n" +
 			"chhost tenant show|usage|topics|sockets|audit|suspend|resume|drain [NAME]\n" +
+			"chhost tenant disconnect SOCKET [--tenant NAME]\n" +
 			"chhost tenant delete NAME --yes\n" +
 			"chhost tenant list|limits",
 		Description: "A tenant owns plugins, routes, limits and a namespace of topics. Its clients connect to\n" +
@@ -36,6 +37,7 @@ func tenantCommand() *cli.Command {
 		tenantPart("usage", "show what a tenant uses", "What is of now, and what was counted since the host started.", tenantUsage),
 		tenantPart("topics", "list the topics that are joined now", "", tenantTopics),
 		tenantPart("sockets", "list the clients that are connected now", "", tenantSockets),
+		tenantDisconnectCommand(),
 		tenantPart("audit", "show who changed what", "The newest 100 entries of the tenant's part of the audit log, oldest first.", tenantAudit),
 		tenantPart("suspend", "refuse the clients of a tenant until it is resumed", "They are disconnected with code 1013, and refused with \"tenant_suspended\".", tenantDo("suspend")),
 		tenantPart("resume", "let the clients of a suspended tenant in again", "", tenantDo("resume")),

@@ -21,14 +21,16 @@ func tokenCommand() *cli.Command {
 	return group(&cli.Command{
 		Name:     "token",
 		Category: remoteCategory,
-		Usage:    "mint and check the tokens that clients connect with (not those for deploys: chhost deploy-token)",
+		Usage:    "mint, check and revoke the tokens that clients connect with (not those for deploys: chhost deploy-token)",
 		UsageText: "chhost token key\n" +
 			"chhost token mint --key FILE --subject NAME [FLAGS]\n" +
-			"chhost token check --key FILE [FLAGS]",
+			"chhost token check --key FILE [FLAGS]\n" +
+			"chhost token revoke --id TEXT | --subject NAME [FLAGS]\n" +
+			"chhost token revoked",
 		Description: "Clients of a tenant with issuers bring a JSON Web Token, which your application signs\n" +
-			"when a user logs in there. These commands make one for a try, and tell what is wrong\n" +
-			"with one that is refused. They ask no host.",
-	}, tokenKeyCommand(), tokenMintCommand(), tokenCheckCommand())
+			"when a user logs in there. key, mint and check make one for a try, and tell what is\n" +
+			"wrong with one that is refused: they ask no host. revoke has a running host refuse it.",
+	}, tokenKeyCommand(), tokenMintCommand(), tokenCheckCommand(), tokenRevokeCommand(), tokenRevokedCommand())
 }
 
 func tokenKeyCommand() *cli.Command {
