@@ -37,6 +37,12 @@ func serveCommand() *cli.Command {
 			"names is the tenant default's then, besides what is kept.\n\n" +
 			"What no flag says may stand in the environment, as CHHOST_ADDR for --addr, and what\n" +
 			"that does not say in a file in TOML, as addr; chhost config doc shows all of both.\n\n" +
+			"Clients of a tenant come to its host name, or to /t/NAME/socket. With --issuer, the tokens\n" +
+			"of an identity provider of yours name the tenant too, by a claim, and let their clients in:\n\n" +
+			"   chhost serve --data data --issuer 'iss=https://id.example.com jwks=https://id.example.com/jwks.json aud=chhost claim=tenant'\n\n" +
+			"The tenant's name is then the claim's value. A token that names another one than the\n" +
+			"host name or the path is refused (tenant_mismatch). keys=FILE takes keys that are not\n" +
+			"published, tenants=NAME,NAME bounds whom the issuer speaks for.\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
@@ -202,6 +208,9 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		return cfg, err
 	}
 	if err := drains(c, &cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.Issuers, err = issuers(c); err != nil {
 		return cfg, err
 	}
 	settings, pluginLimits, err := pluginOptions(c)

@@ -161,8 +161,8 @@ func issuersOf(c *cli.Context) (json.RawMessage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--keys %s: %w", file, err)
 		}
-		if slices.ContainsFunc(keys, func(k token.Key) bool { return k.Signs() && !k.Shared() }) {
-			return nil, fmt.Errorf("--keys %s is a private key, which the host does not need: give it the public half (openssl pkey -in key.pem -pubout)", file)
+		if slices.ContainsFunc(keys, isPrivate) {
+			return nil, fmt.Errorf("--keys %s %w", file, errPrivate)
 		}
 		issuer["keys"] = string(data)
 	}

@@ -35,6 +35,7 @@ const (
 	NoPath      Path = iota
 	WholePath        // the value
 	PathAtEqual      // what follows its last =
+	PathInKeys       // what follows keys= in one of its words
 )
 
 // Row is one thing that can be told. The zero values of its fields but Name, Group

@@ -169,6 +169,14 @@ func printed(value any) string {
 func (p Path) from(dir, value string) string {
 	head, name := "", value
 	switch p {
+	case PathInKeys:
+		words := strings.Fields(value)
+		for i, word := range words {
+			if file, ok := strings.CutPrefix(word, "keys="); ok {
+				words[i] = "keys=" + WholePath.from(dir, file)
+			}
+		}
+		return strings.Join(words, " ")
 	case NoPath:
 		return value
 	case PathAtEqual:
