@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/chhost/chhost/host/registry"
@@ -119,14 +120,21 @@ func blame(err error) *failure {
 	var module *wasm.ModuleError
 	var large *http.MaxBytesError
 	var rated *tenant.RateError
-	as := func(code Code) *failure { return &failure{code: code, message: err.Error()} }
+	// The code says already what sort of error it is.
+	as := func(code Code) *failure {
+		message := err.Error()
+		for _, sort := range []error{tenant.ErrUnknown, tenant.ErrInvalid, tenant.ErrQuota} {
+			message = strings.TrimPrefix(message, sort.Error()+": ")
+		}
+		return &failure{code: code, message: message}
+	}
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &module):
 		return &failure{code: codeModule, message: module.Error(), detail: &detail{Faults: module.Faults}}
 	case errors.As(err, &rated):
-		return &failure{code: codeRate, message: rated.Error(), wait: rated.Wait}
+		return &failure{code: codeRate, message: strings.TrimPrefix(rated.Error(), "tenant: "), wait: rated.Wait}
 	case errors.As(err, &large):
 		return fault(codeTooLarge, "the body has more than %d bytes", large.Limit)
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, registry.ErrNotFound):

@@ -112,7 +112,7 @@ func (d *Disk) attempt(tenant string, c *Change) (t Tenant, done bool, err error
 		return Tenant{}, false, err
 	}
 	done, err = d.swap(change{
-		name: tenant, before: before, after: sealed, named: old.digests(), names: after.digests(), entry: c.Entry, revision: after.Revision,
+		name: tenant, before: before, after: sealed, named: old.digests(), names: after.digests(), entry: c.entry(), revision: after.Revision,
 	})
 	if !done || err != nil {
 		return Tenant{}, false, err

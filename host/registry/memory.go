@@ -100,7 +100,7 @@ func (m *Memory) Update(ctx context.Context, tenant string, change Change) (Tena
 		if err != nil {
 			return Tenant{}, err
 		}
-		if done, err := m.swap(tenant, before, &after, sealed, change.Entry); err != nil {
+		if done, err := m.swap(tenant, before, &after, sealed, change.entry()); err != nil {
 			return Tenant{}, err
 		} else if done {
 			return decodeTenant(tenant, sealed)

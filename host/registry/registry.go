@@ -211,6 +211,18 @@ type Change struct {
 	// Entry is written to the audit log with the change; Number, Tenant, Revision, and
 	// At if it is zero, are filled in. An empty Action writes none.
 	Entry Entry
+	// Describe, if it is set, is called after Apply and returns the entry's Detail: what
+	// is known only from the record.
+	Describe func() string
+}
+
+// entry is what is written to the audit log.
+func (c *Change) entry() Entry {
+	e := c.Entry
+	if c.Describe != nil {
+		e.Detail = c.Describe()
+	}
+	return e
 }
 
 // Store keeps what the registry knows. Its methods are safe for concurrent use. A

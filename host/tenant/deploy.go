@@ -169,12 +169,12 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 	defer t.estate.leave()
 	s.at = t.estate.dir.now()
 	d := Deployment{Plugin: p.name, Strategy: s.strategy, Percent: s.percent, DryRun: req.DryRun}
-	entry := registry.Entry{Action: "deploy", Detail: p.name}
+	change := registry.Change{Entry: registry.Entry{Action: "deploy"}, Describe: func() string { return s.words(req, d) }}
 	if s.back {
-		entry.Action = "rollback"
+		change.Entry.Action = "rollback"
 	}
 	before := p.serving.Load()
-	record, err := t.alter(ctx, req, registry.Change{Entry: entry}, func(r *registry.Tenant) error {
+	record, err := t.alter(ctx, req, change, func(r *registry.Tenant) error {
 		stored := r.Plugin(p.name)
 		if stored == nil {
 			return fmt.Errorf("%w: the plugin %q is gone", ErrUnknown, p.name)
@@ -188,6 +188,24 @@ func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (De
 	moves, err := t.begin(p.succeed(t.env, before, s))
 	t.log.Info("deployed", "plugin", d.Version, "digest", d.Digest, "previous", d.Previous, "strategy", string(s.strategy), "percent", s.percent, "back", s.back)
 	return d, moves, err
+}
+
+// words are what the audit log says of a shift that became d.
+func (s *shift) words(req Request, d Deployment) string {
+	words := d.Version
+	switch {
+	case s.strategy == Canary:
+		words += fmt.Sprintf(" %s %d%%", s.strategy, s.percent)
+	case !s.back:
+		words += " " + string(s.strategy)
+	}
+	if d.Previous != "" {
+		words += ", after " + d.Previous
+	}
+	if req.reason != "" {
+		words += ": " + req.reason
+	}
+	return words
 }
 
 // edit writes the shift into the record.

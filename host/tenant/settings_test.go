@@ -152,8 +152,9 @@ func TestAudit(t *testing.T) {
 	}
 	upload(1)
 	upload(2)
-	for _, seq := range []int{1, 2} {
-		if _, err := acme.Deploy(t.Context(), "it", tenant.Deploy{Request: req, Version: seq}); err != nil {
+	for _, d := range []tenant.Deploy{{Version: 1}, {Version: 2, Strategy: tenant.Canary, Percent: 10}, {Version: 2}} {
+		d.Request = req
+		if _, err := acme.Deploy(t.Context(), "it", d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,16 +178,21 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var actions []string
+	var actions, details []string
 	for _, e := range entries {
-		actions = append(actions, e.Action)
+		if actions = append(actions, e.Action); e.Action == "deploy" || e.Action == "rollback" {
+			details = append(details, e.Detail)
+		}
 		if e.By != "ann" {
 			t.Errorf("%+v is not known to be hers", e)
 		}
 	}
-	want := "create upload upload deploy deploy rollback routes pin suspend resume delete"
+	want := "create upload upload deploy deploy deploy rollback routes pin suspend resume delete"
 	if got := strings.Join(actions, " "); got != want {
 		t.Errorf("the log has %s, want %s", got, want)
+	}
+	if want := []string{"it@1 immediate", "it@2 canary 10%, after it@1", "it@2 immediate, after it@1", "it@1, after it@2"}; !slices.Equal(details, want) {
+		t.Errorf("the log says of deploys %q, want %q", details, want)
 	}
 	if _, found := w.Tenant("acme"); found {
 		t.Error("the tenant is still there")

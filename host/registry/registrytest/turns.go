@@ -15,7 +15,12 @@ import (
 func (s *suite) audit() {
 	before := time.Now().Add(-time.Second)
 	s.create("acme")
-	s.update("acme", registry.Change{Entry: registry.Entry{Action: "set", By: "me", Detail: "a <b>", Tenant: "forged", Revision: 99, Number: 99}})
+	applied := "not applied"
+	s.update("acme", registry.Change{
+		Entry:    registry.Entry{Action: "set", By: "me", Tenant: "forged", Revision: 99, Number: 99},
+		Apply:    func(*registry.Tenant) error { applied = "a <b>"; return nil },
+		Describe: func() string { return applied },
+	})
 	s.update("acme", registry.Change{}) // tells nothing
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s.want("Append", s.store.Append(s.ctx, registry.Entry{Action: "start", At: at}), nil)
