@@ -210,16 +210,14 @@ func versions(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
-	var list struct {
-		Versions []uploaded `json:"versions"`
-	}
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("plugins", c.Args().First(), "versions")}, &list)
+	var list []uploaded
+	answer, err := a.list(c, a.of("plugins", c.Args().First(), "versions"), "versions", &list)
 	if err != nil {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
 		rows := [][]string{{"VERSION", "DIGEST", "SIZE", "UPLOADED", "BY", "STATE"}}
-		for _, v := range list.Versions {
+		for _, v := range list {
 			rows = append(rows, []string{v.Name, v.short(), sized(v.Size), v.Uploaded.Local().Format("2006-01-02 15:04:05"), v.By, v.state()})
 		}
 		return table(w, rows)

@@ -235,15 +235,15 @@ func TestAuditShowsTheNewest(t *testing.T) {
 	clean(t)
 	const all = 2345
 	url, s := fakeHost(t, func(w http.ResponseWriter, r *http.Request) {
-		after, err := strconv.Atoi(r.URL.Query().Get("after"))
-		if err != nil {
-			t.Error(err)
-		}
-		entries := []auditEntry{}
-		for n := after + 1; n <= min(all, after+1000); n++ {
+		after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		entries, page := []auditEntry{}, map[string]any{}
+		for n := after + 1; n <= min(all, after+900); n++ { // fewer than were asked for
 			entries = append(entries, auditEntry{Number: uint64(n), Action: "deploy"})
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"entries": entries})
+		if page["entries"] = entries; after+900 < all {
+			page["next"] = strconv.Itoa(after + 900)
+		}
+		_ = json.NewEncoder(w).Encode(page)
 	})
 	t.Setenv("CHHOST_SERVER", url)
 	code, out, errs := command(t, "", "tenant", "audit", "acme", "--json")

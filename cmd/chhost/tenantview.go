@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,16 +49,14 @@ func tenantListCommand() *cli.Command {
 }
 
 func listTenants(c *cli.Context, a *remoteHost) error {
-	var list struct {
-		Tenants []record `json:"tenants"`
-	}
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: remote.Path("v1", "tenants")}, &list)
+	var tenants []record
+	answer, err := a.list(c, remote.Path("v1", "tenants"), "tenants", &tenants)
 	if err != nil {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
 		rows := [][]string{{"TENANT", "STATE", "HOSTS", "PLUGINS"}}
-		for _, t := range list.Tenants {
+		for _, t := range tenants {
 			rows = append(rows, []string{t.Name, t.state(), strings.Join(t.Hosts, ", "), strings.Join(t.served(), ", ")})
 		}
 		return table(w, rows)
@@ -172,20 +169,18 @@ func tenantUsage(c *cli.Context, a *remoteHost) error {
 }
 
 func tenantTopics(c *cli.Context, a *remoteHost) error {
-	var list struct {
-		Topics []struct {
-			Topic    string `json:"topic"`
-			Handler  string `json:"handler"`
-			Channels int    `json:"channels"`
-		} `json:"topics"`
+	var topics []struct {
+		Topic    string `json:"topic"`
+		Handler  string `json:"handler"`
+		Channels int    `json:"channels"`
 	}
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("topics")}, &list)
+	answer, err := a.list(c, a.of("topics"), "topics", &topics)
 	if err != nil {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
 		rows := [][]string{{"TOPIC", "VERSION", "CHANNELS"}}
-		for _, t := range list.Topics {
+		for _, t := range topics {
 			rows = append(rows, []string{t.Topic, t.Handler, strconv.Itoa(t.Channels)})
 		}
 		return table(w, rows)
@@ -193,21 +188,19 @@ func tenantTopics(c *cli.Context, a *remoteHost) error {
 }
 
 func tenantSockets(c *cli.Context, a *remoteHost) error {
-	var list struct {
-		Sockets []struct {
-			Number uint64    `json:"number"`
-			ID     string    `json:"id"`
-			Opened time.Time `json:"opened"`
-			Topics []string  `json:"topics"`
-		} `json:"sockets"`
+	var sockets []struct {
+		Number uint64    `json:"number"`
+		ID     string    `json:"id"`
+		Opened time.Time `json:"opened"`
+		Topics []string  `json:"topics"`
 	}
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("sockets")}, &list)
+	answer, err := a.list(c, a.of("sockets"), "sockets", &sockets)
 	if err != nil {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
 		rows := [][]string{{"SOCKET", "ID", "OPENED", "TOPICS"}}
-		for _, s := range list.Sockets {
+		for _, s := range sockets {
 			rows = append(rows, []string{strconv.FormatUint(s.Number, 10), s.ID, s.Opened.Local().Format("15:04:05"), strings.Join(s.Topics, ", ")})
 		}
 		return table(w, rows)
@@ -230,22 +223,20 @@ const auditLines = 100
 
 // tenantAudit reads the log from its begin, as the host has it, and keeps the newest.
 func tenantAudit(c *cli.Context, a *remoteHost) error {
-	entries, after := []auditEntry{}, uint64(0)
-	for {
-		var page struct {
+	entries := []auditEntry{}
+	err := a.pages(c, a.of("audit"), func(page *remote.Answer) error {
+		var more struct {
 			Entries []auditEntry `json:"entries"`
 		}
-		const most = 1000
-		query := url.Values{"limit": {strconv.Itoa(most)}, "after": {strconv.FormatUint(after, 10)}}
-		if _, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("audit"), Query: query}, &page); err != nil {
+		if err := page.Into(&more); err != nil {
 			return err
 		}
-		entries = append(entries, page.Entries...)
+		entries = append(entries, more.Entries...)
 		entries = entries[max(0, len(entries)-auditLines):]
-		if len(page.Entries) < most {
-			break
-		}
-		after = page.Entries[len(page.Entries)-1].Number
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, map[string]any{"entries": entries})

@@ -40,6 +40,8 @@ type auditEntry struct {
 
 type auditBody struct {
 	Entries []auditEntry `json:"entries"`
+	// Next is the parameter after of the next page, if there is one.
+	Next string `json:"next,omitempty"`
 }
 
 // issuerBody is an issuer of clients' tokens. Its keys may be secrets, and are never
@@ -85,6 +87,7 @@ type recordBody struct {
 
 type tenantsBody struct {
 	Tenants []recordBody `json:"tenants"`
+	Next    string       `json:"next,omitempty"`
 }
 
 type drainBody struct {
@@ -133,6 +136,7 @@ type topicBody struct {
 
 type topicsBody struct {
 	Topics []topicBody `json:"topics"`
+	Next   string      `json:"next,omitempty"`
 }
 
 type socketBody struct {
@@ -144,6 +148,7 @@ type socketBody struct {
 
 type socketsBody struct {
 	Sockets []socketBody `json:"sockets"`
+	Next    string       `json:"next,omitempty"`
 }
 
 type routesBody struct {
@@ -241,6 +246,7 @@ type versionBody struct {
 
 type versionsBody struct {
 	Versions []versionBody `json:"versions"`
+	Next     string        `json:"next,omitempty"`
 }
 
 type pinBody struct {

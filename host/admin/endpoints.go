@@ -70,12 +70,12 @@ func endpoints() []endpoint {
 		{Method: get, Path: "/v1/openapi.json", Summary: "This document.", scope: forAll, kind: "application/json", stream: (*call).openAPI},
 		{Method: get, Path: "/v1/whoami", Summary: "Whose token is asked with.", scope: forAny, gives: whoBody{}, serve: (*call).whoami},
 		{Method: get, Path: "/v1/limits", Summary: "The limits that a tenant may have, with their defaults.", scope: forAny, gives: limitsBody{}, serve: (*call).limits},
-		{Method: get, Path: "/v1/audit", Summary: "The audit log of all tenants, oldest first.", scope: forOperator, gives: auditBody{}, Query: pages(), serve: (*call).audit},
+		{Method: get, Path: "/v1/audit", Summary: "The audit log of all tenants, oldest first.", scope: forOperator, gives: auditBody{}, Query: pages("entries", "number"), serve: (*call).audit},
 		{Method: get, Path: "/v1/backup", Summary: "An archive (tar) of all that is stored, while it is served.", scope: forOperator, kind: "application/x-tar", stream: (*call).backup},
 		{Method: get, Path: "/metrics", Summary: "Counters for Prometheus.", scope: forOperator, kind: "text/plain", stream: (*call).metrics},
 		{Method: get, Path: "/tenant-metrics", Summary: "Counters of each tenant for Prometheus.", scope: forOperator, kind: "text/plain", stream: (*call).metrics},
 
-		{Method: get, Path: "/v1/tenants", Summary: "All tenants.", scope: forOperator, gives: tenantsBody{}, serve: (*call).tenants},
+		{Method: get, Path: "/v1/tenants", Summary: "All tenants, by name.", scope: forOperator, gives: tenantsBody{}, Query: pages("tenants", "name"), serve: (*call).tenants},
 		{Method: get, Path: one, Summary: "A tenant's record.", scope: forTenant, gives: recordBody{}, serve: (*call).record},
 		{Method: put, Path: one, Summary: "Sets a tenant's hosts, origins, limits, issuers and connector as a whole; makes the tenant if there is none. With If-None-Match: * it only makes one.", scope: forOperator, Body: jsonBody, takes: settingsBody{}, gives: recordBody{}, makes: true, serve: (*call).set},
 		{Method: remove, Path: one, Summary: "Deletes a tenant with all that it has.", scope: forOperator, serve: (*call).delete},
@@ -83,10 +83,10 @@ func endpoints() []endpoint {
 		{Method: post, Path: one + "/resume", Summary: "Lets them in again.", scope: forOperator, gives: recordBody{}, serve: (*call).resume},
 		{Method: post, Path: one + "/drain", Summary: "Closes the tenant's connections on this node a few at a time, so that clients come back; answers when that is done.", scope: forOperator, Body: optionalBody, takes: drainBody{}, gives: closedBody{}, serve: (*call).drain},
 		{Method: get, Path: one + "/usage", Summary: "What the tenant and its versions use and have used on this node.", scope: forTenant, gives: usageBody{}, serve: (*call).usage},
-		{Method: get, Path: one + "/topics", Summary: "The topics that are joined on this node.", scope: forTenant, gives: topicsBody{}, serve: (*call).topics},
-		{Method: get, Path: one + "/sockets", Summary: "The sockets that are open on this node.", scope: forTenant, gives: socketsBody{}, serve: (*call).sockets},
+		{Method: get, Path: one + "/topics", Summary: "The topics that are joined on this node, by name; one that several versions serve is there once for each.", scope: forTenant, gives: topicsBody{}, Query: pages("topics", "name"), serve: (*call).topics},
+		{Method: get, Path: one + "/sockets", Summary: "The sockets that are open on this node, oldest first.", scope: forTenant, gives: socketsBody{}, Query: pages("sockets", "number"), serve: (*call).sockets},
 		{Method: post, Path: one + "/sockets/{socket}/disconnect", Summary: "Ends a socket of this node by its number, or on all nodes those that connect gave this name.", scope: forTenant, gives: closedBody{}, serve: (*call).disconnect},
-		{Method: get, Path: one + "/audit", Summary: "The tenant's part of the audit log, oldest first.", scope: forTenant, gives: auditBody{}, Query: pages(), serve: (*call).audit},
+		{Method: get, Path: one + "/audit", Summary: "The tenant's part of the audit log, oldest first.", scope: forTenant, gives: auditBody{}, Query: pages("entries", "number"), serve: (*call).audit},
 		{Method: get, Path: one + "/routes", Summary: "Which topics go to which plugin; the first match wins.", scope: forTenant, gives: routesBody{}, serve: (*call).routes},
 		{Method: put, Path: one + "/routes", Summary: "Sets all routes.", scope: forTenant, Body: jsonBody, takes: routesBody{}, gives: routesBody{}, serve: (*call).putRoutes},
 		{Method: post, Path: one + "/publish", Summary: "Broadcasts one message, or several of which either all are good or none is sent.", scope: forTenant, Body: jsonBody, takes: publishBody{}, gives: publishedBody{}, serve: (*call).publish},
@@ -99,7 +99,7 @@ func endpoints() []endpoint {
 		{Method: post, Path: one + "/revocations", Summary: "Refuses a token of clients by its id (jti), or all that a subject (sub) has so far, and ends their sockets.", scope: forTenant, Body: jsonBody, takes: revocationBody{}, gives: revocationsBody{}, made: true, serve: (*call).revokeClients},
 
 		{Method: post, Path: plugin + "/versions", Summary: "Uploads a module, which is checked, compiled and tried before it is kept. Nothing of what is served changes.", scope: forTenant, Body: moduleBody, gives: versionBody{}, made: true, serve: (*call).upload},
-		{Method: get, Path: plugin + "/versions", Summary: "The versions that are kept, oldest first.", scope: forTenant, gives: versionsBody{}, serve: (*call).versions},
+		{Method: get, Path: plugin + "/versions", Summary: "The versions that are kept, oldest first.", scope: forTenant, gives: versionsBody{}, Query: pages("versions", "number"), serve: (*call).versions},
 		{Method: put, Path: plugin + "/versions/{seq}/pin", Summary: "Keeps a version for ever, or not.", scope: forTenant, Body: jsonBody, takes: pinBody{}, serve: (*call).pin},
 		{Method: post, Path: plugin + "/deploy", Summary: "Makes a version the active one.", scope: forTenant, Body: optionalBody, takes: deployBody{}, gives: deploymentBody{}, serve: (*call).deploy},
 		{Method: post, Path: plugin + "/rollback", Summary: "Makes the version before the active one.", scope: forTenant, gives: deploymentBody{}, serve: (*call).rollback},
@@ -107,8 +107,4 @@ func endpoints() []endpoint {
 		{Method: put, Path: plugin + "/settings", Summary: "Sets all of it; the active version starts anew with it.", scope: forTenant, Body: jsonBody, takes: map[string]string{}, gives: map[string]string{}, serve: (*call).putSettings},
 		{Method: get, Path: plugin + "/logs", Summary: "What the plugin has logged last on this node, as server-sent events, each with an object as its data; with follow=1 also what comes.", scope: forTenant, kind: "text/event-stream", Query: map[string]string{"follow": "1: go on", "lines": "how many of the last lines, 100 if it is missing"}, stream: (*call).logs},
 	}
-}
-
-func pages() map[string]string {
-	return map[string]string{"after": "the number of the last entry that is known", "limit": "how many entries at most, 100 if it is missing"}
 }

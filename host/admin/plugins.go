@@ -84,11 +84,20 @@ func (c *call) upload() (*answer, error) {
 }
 
 func (c *call) versions() (*answer, error) {
+	after, err := c.afterNumber()
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.most()
+	if err != nil {
+		return nil, err
+	}
 	all, err := c.tenant.Versions(c.plugin())
 	if err != nil {
 		return nil, err
 	}
-	b := versionsBody{Versions: make([]versionBody, 0, len(all))}
+	all, next := cut(all, func(v tenant.VersionInfo) uint64 { return uint64(v.Seq) }, after, limit)
+	b := versionsBody{Versions: make([]versionBody, 0, len(all)), Next: word(next)}
 	for i := range all {
 		b.Versions = append(b.Versions, versionOf(&all[i]))
 	}

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/registry"
+	"github.com/chhost/chhost/host/socket"
 	"github.com/chhost/chhost/host/tenant"
 )
 
@@ -38,28 +40,28 @@ func (c *call) number(name string, otherwise, most uint64) (uint64, error) {
 }
 
 func (c *call) audit() (*answer, error) {
-	after, err := c.number("after", 0, 1<<62)
+	after, err := c.afterNumber()
 	if err != nil {
 		return nil, err
 	}
-	limit, err := c.number("limit", 100, 1000)
+	limit, err := c.most()
 	if err != nil {
 		return nil, err
 	}
-	entries, err := c.entries(after, int(limit))
+	entries, next, err := c.entries(after, limit)
 	if err != nil {
 		return nil, err
 	}
-	b := auditBody{Entries: make([]auditEntry, 0, len(entries))}
+	b := auditBody{Entries: make([]auditEntry, 0, len(entries)), Next: word(next)}
 	for _, e := range entries {
 		b.Entries = append(b.Entries, auditEntry(e))
 	}
 	return &answer{body: b}, nil
 }
 
-// entries reads the audit log. A tenant's own token sees nothing of who had the name
-// before.
-func (c *call) entries(after uint64, limit int) ([]registry.Entry, error) {
+// entries reads a page of the audit log; next is where there may be more. A tenant's own
+// token sees nothing of who had the name before.
+func (c *call) entries(after uint64, limit int) (entries []registry.Entry, next *uint64, err error) {
 	var since time.Time
 	if !c.who.operator {
 		since = c.tenant.Record().Created
@@ -67,12 +69,15 @@ func (c *call) entries(after uint64, limit int) ([]registry.Entry, error) {
 	for {
 		entries, err := c.api.cfg.Store.Audit(c.r.Context(), c.name, after, limit)
 		if err != nil || len(entries) == 0 {
-			return nil, err
+			return nil, nil, err
 		}
 		after = entries[len(entries)-1].Number
+		if next = nil; len(entries) == limit {
+			next = &after
+		}
 		entries = slices.DeleteFunc(entries, func(e registry.Entry) bool { return e.At.Before(since) })
 		if len(entries) > 0 {
-			return entries, nil
+			return entries, next, nil
 		}
 	}
 }
@@ -117,8 +122,17 @@ func (c *call) metrics() error {
 }
 
 func (c *call) tenants() (*answer, error) {
-	b := tenantsBody{Tenants: []recordBody{}}
-	for _, t := range c.api.cfg.Tenants.Tenants() {
+	after, err := c.afterName(registry.CheckName)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.most()
+	if err != nil {
+		return nil, err
+	}
+	all, next := cut(c.api.cfg.Tenants.Tenants(), (*tenant.Tenant).Name, after, limit)
+	b := tenantsBody{Tenants: make([]recordBody, 0, len(all)), Next: word(next)}
+	for _, t := range all {
 		b.Tenants = append(b.Tenants, recordOf(t.Record()))
 	}
 	return &answer{body: b}, nil
@@ -230,16 +244,34 @@ func (c *call) usage() (*answer, error) {
 }
 
 func (c *call) topics() (*answer, error) {
-	b := topicsBody{Topics: []topicBody{}}
-	for _, t := range c.tenant.Topics() {
-		b.Topics = append(b.Topics, topicBody(t))
+	after, err := c.afterName(phx.CheckName)
+	if err != nil {
+		return nil, err
 	}
-	return &answer{body: b}, nil
+	limit, err := c.most()
+	if err != nil {
+		return nil, err
+	}
+	all := []topicBody{}
+	for _, t := range c.tenant.Topics() {
+		all = append(all, topicBody(t))
+	}
+	all, next := cut(all, func(t topicBody) string { return t.Topic }, after, limit)
+	return &answer{body: topicsBody{Topics: all, Next: word(next)}}, nil
 }
 
 func (c *call) sockets() (*answer, error) {
-	b := socketsBody{Sockets: []socketBody{}}
-	for _, s := range c.tenant.Sockets() {
+	after, err := c.afterNumber()
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.most()
+	if err != nil {
+		return nil, err
+	}
+	all, next := cut(c.tenant.Sockets(), func(s socket.Info) uint64 { return s.Number }, after, limit)
+	b := socketsBody{Sockets: make([]socketBody, 0, len(all)), Next: word(next)}
+	for _, s := range all {
 		if s.Topics == nil {
 			s.Topics = []string{}
 		}
