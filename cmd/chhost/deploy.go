@@ -25,7 +25,8 @@ func deployCommand() *cli.Command {
 			"the strategy's:\n\n" +
 			"   immediate  each moves between two of its messages, with its state (the default)\n" +
 			"   new-joins  they stay with the version that they have\n" +
-			"   drain      they end with phx_error, so that their clients join again\n" +
+			"   drain      they end with phx_error, so that their clients join again: a few at a\n" +
+			"              time within --window, so that not all come back at once\n" +
 			"   canary     --percent N of the topics have it, always the same ones; the version\n" +
 			"              before stays active. A larger N later adds topics, deploy PLUGIN@VERSION\n" +
 			"              makes it the active one, and rollback ends it\n\n" +
@@ -39,6 +40,7 @@ func deployCommand() *cli.Command {
 			&cli.IntFlag{Name: "version", Usage: "the version of the number `N`", DefaultText: "the newest"},
 			&cli.StringFlag{Name: "strategy", Usage: "immediate, new-joins, drain or canary: `NAME`", DefaultText: "immediate"},
 			&cli.IntFlag{Name: "percent", Usage: "canary: `N` of a hundred topics, 1 to 99"},
+			&cli.DurationFlag{Name: "window", Usage: "drain: end the channels within about this `TIME`", DefaultText: "10s"},
 		)...),
 		Action: deploy,
 	}
@@ -89,6 +91,12 @@ func deploy(c *cli.Context) error {
 	}
 	if percent != 0 {
 		body["percent"] = percent
+	}
+	if c.IsSet("window") {
+		if strategy != tenant.Drained {
+			return &usageError{"deploy", "--window belongs to --strategy drain"}
+		}
+		body["window"] = c.Duration("window").String()
 	}
 	return runDeploy(c, plugin, "deploy", body)
 }

@@ -258,6 +258,8 @@ type deployBody struct {
 	Version  int    `json:"version,omitempty"`
 	Strategy string `json:"strategy,omitempty"`
 	Percent  int    `json:"percent,omitempty"`
+	// Window is how long the strategy drain takes, such as "10s".
+	Window string `json:"window,omitempty"`
 }
 
 type deploymentBody struct {

@@ -125,9 +125,15 @@ func (c *call) deploy() (*answer, error) {
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}
-	return deployed(c.tenant.Deploy(c.r.Context(), c.plugin(), tenant.Deploy{
-		Request: c.change, Version: b.Version, Strategy: tenant.Strategy(b.Strategy), Percent: b.Percent,
-	}))
+	d := tenant.Deploy{Request: c.change, Version: b.Version, Strategy: tenant.Strategy(b.Strategy), Percent: b.Percent}
+	if b.Window != "" {
+		window, err := windowOf(b.Window)
+		if err != nil {
+			return nil, err
+		}
+		d.Window = max(window, 1) // 0 would be the default
+	}
+	return deployed(c.tenant.Deploy(c.r.Context(), c.plugin(), d))
 }
 
 func (c *call) rollback() (*answer, error) {

@@ -208,20 +208,23 @@ func (c *call) resume() (*answer, error) {
 	return recorded(c.tenant.Resume(c.r.Context(), c.change))
 }
 
-// How long the connections of a tenant are closed for, unless it is said, and at most.
-const (
-	drainTime = 10 * time.Second
-	mostDrain = 5 * time.Minute
-)
+// windowOf reads how long a drain may take.
+func windowOf(text string) (time.Duration, error) {
+	window, err := time.ParseDuration(text)
+	if err != nil || window < 0 || window > tenant.MaxWindow {
+		return 0, fault(codeBody, `window is a time of at most %v, such as "10s"`, tenant.MaxWindow)
+	}
+	return window, nil
+}
 
 func (c *call) drain() (*answer, error) {
-	b := drainBody{Window: drainTime.String()}
+	b := drainBody{Window: tenant.DefaultWindow.String()}
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}
-	window, err := time.ParseDuration(b.Window)
-	if err != nil || window < 0 || window > mostDrain {
-		return nil, fault(codeBody, `window is a time of at most %v, such as "10s"`, mostDrain)
+	window, err := windowOf(b.Window)
+	if err != nil {
+		return nil, err
 	}
 	if c.change.DryRun {
 		return &answer{body: closedBody{Closed: len(c.tenant.Sockets())}}, nil

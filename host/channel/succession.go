@@ -3,8 +3,10 @@ package channel
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/chhost/chhost/host/phx"
 )
@@ -238,10 +240,21 @@ const (
 	broken // it was ended with phx_error
 )
 
+const (
+	// expelStep is how long one batch of [Env.Expel] is before the next, on average.
+	expelStep = 50 * time.Millisecond
+	// expelBatch is how many channels are ended at once at least: so many joins that come
+	// together are no herd.
+	expelBatch = 4
+)
+
 // Expel ends every channel that is joined with h with phx_error, so that its client
-// joins again: between two of its messages. It returns when each has come to its turn,
-// or ctx has ended, and how many there were.
-func (e *Env) Expel(ctx context.Context, h Handler) (int, error) {
+// joins again: between two of its messages, in random order and a few at a time, so that
+// not all clients come back at the same moment. It takes about as long as within says if
+// there are many of them, and no time if it is 0. It returns when each has come to its
+// turn, or ctx has ended, and how many there were. Who is with another handler by then
+// stays.
+func (e *Env) Expel(ctx context.Context, h Handler, within time.Duration) (int, error) {
 	turns := make(chan struct{}, 256)
 	var expelled atomic.Int64
 	done := func(o outcome) {
@@ -250,7 +263,16 @@ func (e *Env) Expel(ctx context.Context, h Handler) (int, error) {
 		}
 		<-turns
 	}
-	for _, c := range e.roster.members(func(u *use) bool { return u.handler == h }) {
+	members := e.roster.members(func(u *use) bool { return u.handler == h })
+	rand.Shuffle(len(members), func(i, k int) { members[i], members[k] = members[k], members[i] })
+	size := len(members)
+	if steps := int(within / expelStep); steps > 1 {
+		size = max((len(members)+steps-1)/steps, expelBatch)
+	}
+	for i, c := range members {
+		if i > 0 && i%size == 0 {
+			pause(ctx, expelStep/2+rand.N(expelStep)) // their sum is the time, give or take a little
+		}
 		if err := wait(ctx, turns); err != nil {
 			return int(expelled.Load()), err
 		}
@@ -264,6 +286,16 @@ func (e *Env) Expel(ctx context.Context, h Handler) (int, error) {
 		}
 	}
 	return int(expelled.Load()), nil
+}
+
+// pause takes so long, unless ctx ends.
+func pause(ctx context.Context, long time.Duration) {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // expel ends the membership, if it is with h.

@@ -172,7 +172,7 @@ func TestExpel(t *testing.T) {
 	old, other := released("old"), released("other")
 	c, _ := member(t, node, "t", old)
 	_, has := member(t, node, "u", other)
-	if n, err := node.Env.Expel(t.Context(), old); n != 1 || err != nil {
+	if n, err := node.Env.Expel(t.Context(), old, 0); n != 1 || err != nil {
 		t.Errorf("%d expelled, %v", n, err)
 	}
 	if rest := c.Rest(); rest[len(rest)-1] != `["1","1","t","phx_error",{"reason":"unavailable"}]` {

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ const (
 	Immediate Strategy = "immediate"
 	// NewJoins leaves joined channels with the version that they have.
 	NewJoins Strategy = "new-joins"
-	// Drained ends them with phx_error, so that their clients join again.
+	// Drained ends them with phx_error, so that their clients join again: a few at a time,
+	// within [Deploy.Window].
 	Drained Strategy = "drain"
 	// Canary lets a part of the topics have the new version, those that are joined
 	// too; the active version stays.
@@ -36,7 +38,17 @@ type Deploy struct {
 	Strategy Strategy
 	// Percent is the canary's part of the topics, from 1 to 99.
 	Percent int
+	// Window is how long the channels are ended for with [Drained], about; few are ended at
+	// once all the same. At most [MaxWindow]; 0 is [DefaultWindow], and what is shorter
+	// than a tenth of a second at once.
+	Window time.Duration
 }
+
+// How long a drain takes unless it is said, and at most.
+const (
+	DefaultWindow = 10 * time.Second
+	MaxWindow     = 5 * time.Minute
+)
 
 // Deployment says what became of a deploy.
 type Deployment struct {
@@ -83,10 +95,16 @@ func (t *Tenant) Deploy(ctx context.Context, plugin string, d Deploy) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
-	return t.shift(ctx, p, d.Request, shift{strategy: d.Strategy, percent: d.Percent, seq: func(*registry.Plugin) (int, error) { return seq, nil }})
+	return t.shift(ctx, p, d.Request, shift{strategy: d.Strategy, percent: d.Percent, window: cmp.Or(d.Window, DefaultWindow), seq: func(*registry.Plugin) (int, error) { return seq, nil }})
 }
 
 func (d *Deploy) check() error {
+	if d.Window != 0 && d.Strategy != Drained {
+		return fmt.Errorf("%w: a window is for the strategy %s", ErrInvalid, Drained)
+	}
+	if d.Window < 0 || d.Window > MaxWindow {
+		return fmt.Errorf("%w: a window of %v: it is at most %v", ErrInvalid, d.Window, MaxWindow)
+	}
 	switch d.Strategy {
 	case Canary:
 		if d.Percent < 1 || d.Percent > 99 {
@@ -141,6 +159,7 @@ func (t *Tenant) Rollback(ctx context.Context, plugin string, req Request) (Depl
 type shift struct {
 	strategy Strategy
 	percent  int
+	window   time.Duration // of Drained
 	back     bool
 	at       time.Time
 	// seq picks the version out of the record that is changed.

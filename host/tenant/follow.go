@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"time"
 
 	"github.com/chhost/chhost/host/channel"
 )
@@ -50,17 +51,18 @@ func (p *plugin) succeed(env *channel.Env, before *serving, s shift) []move {
 		linked := len(moves)
 		link(e, now.active, channel.Succession{Back: s.back})
 		if s.strategy == Drained && len(moves) > linked {
-			moves[linked] = expelled(env, e, moves[linked])
+			moves[linked] = expelled(env, e, s.window, moves[linked])
 		}
 	}
 	return moves
 }
 
-// expelled ends the channels of an edition, and then lets those follow that have come
-// to it meanwhile.
-func expelled(env *channel.Env, e *edition, follow move) move {
+// expelled ends the channels of an edition within about so long, and then lets those
+// follow that have come to it meanwhile. What succeeds the edition's successor meanwhile
+// takes those over that have not ended.
+func expelled(env *channel.Env, e *edition, window time.Duration, follow move) move {
 	return func(ctx context.Context) (channel.Moved, error) {
-		n, err := env.Expel(ctx, e)
+		n, err := env.Expel(ctx, e, window)
 		if err != nil {
 			return channel.Moved{Failed: n}, err
 		}

@@ -25,8 +25,9 @@ const (
 )
 
 // headerWait is how long a host may take before it answers: an upload is checked,
-// compiled and tried meanwhile, and may have to wait for others of its tenant.
-const headerWait = 3 * time.Minute
+// compiled and tried meanwhile, and may have to wait for others of its tenant; a drain
+// takes five minutes at most.
+const headerWait = 6 * time.Minute
 
 // Config says where a host is and who asks.
 type Config struct {
