@@ -24,7 +24,7 @@ func openRegistry(c *cli.Context, log *slog.Logger) (*registry.Disk, error) {
 	}
 	store, err := registry.Open(dir, registry.Config{Log: log})
 	if errors.Is(err, registry.ErrInUse) {
-		return nil, fmt.Errorf("--data %s: %w: stop that one, or name another directory", dir, err)
+		return nil, fmt.Errorf("--data %s: %w: stop that one, or name another directory (each host of several has its own)", dir, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--data %s: %w", dir, err)

@@ -124,7 +124,7 @@ func TestRefusalsForPrograms(t *testing.T) {
 	}
 	for _, wrong := range [][]string{
 		{"deploy"}, {"deploy", "chat@x"}, {"deploy", "chat@0"}, {"deploy", "chat@1", "--version", "2"}, {"deploy", "chat", "--strategy", "fast"},
-		{"deploy", "chat", "--percent", "3"}, {"deploy", "chat", "--strategy", "canary", "--percent", "100"}, {"tenant"}, {"tenant", "make"},
+		{"deploy", "chat", "--percent", "3"}, {"deploy", "chat", "--window", "3s"}, {"deploy", "chat", "--strategy", "canary", "--percent", "100"}, {"tenant"}, {"tenant", "make"},
 		{"tenant", "create"}, {"tenant", "delete", "acme"}, {"tenant", "set", "--limit", "none=1"}, {"tenant", "set", "--clear", "all"}, {"tenant", "create", "a", "--limit", "topics=many"},
 		{"routes", "set"}, {"routes", "set", "rooms:*"}, {"publish", "a"}, {"publish", "a", "b", "[1]"}, {"publish", "a", "b", "{}", "c"}, {"contexts", "drop"},
 		{"login", "a", "b"}, {"login", "--server", "ftp://x"}, {"push"}, {"logs"}, {"versions"}, {"rollback"}, {"backup"}, {"deploy-token", "create", "--expires", "-1h"}, {"pin"}, {"pin", "a"}, {"unpin", "a@b"}, {"tenant", "disconnect"}, {"tenant", "disconnect", ""}, {"token", "revoke"}, {"token", "revoke", "--id", "a", "--subject", "b"},
