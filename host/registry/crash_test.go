@@ -296,7 +296,7 @@ func (c *crash) report(t *testing.T) {
 	}
 }
 
-func crashes(t *testing.T, rounds int) {
+func crashes(t *testing.T, rounds int) crash {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no kill -9 here")
 	}
@@ -308,15 +308,23 @@ func crashes(t *testing.T, rounds int) {
 		}
 	}
 	c.report(t)
+	return c
 }
 
 // TestKill9 kills a process that serves a store at random moments.
 func TestKill9(t *testing.T) { crashes(t, 20) }
 
-// TestProofKill9 is the full form: make proof runs it.
+// startUp is how long a store may take to open, whatever it was in the middle of.
+const startUp = 200 * time.Millisecond
+
+// TestProofKill9 is the full form, with a bound on how long the next process takes to
+// open what was left: make proof runs it.
 func TestProofKill9(t *testing.T) {
 	if !proof() {
 		return // its small form above runs always
 	}
-	crashes(t, 1000)
+	c := crashes(t, 1000)
+	if slowest := slices.Max(c.opens); slowest > startUp {
+		t.Errorf("one store took %v to open, want at most %v", slowest, startUp)
+	}
 }
