@@ -63,12 +63,19 @@ func populate(b *testing.B, store registry.Store, cache string, bin []byte, tena
 	}
 }
 
-// resident is the memory of this process in bytes, when all that is free was given
+// footprint is the memory of this process in bytes, when all that is free was given
 // back.
-func resident(b *testing.B) int64 {
+type footprint struct {
+	resident int64 // all of it: Go's heap, compiled code and guests' memories
+	heap     int64 // what Go has allocated, also pages that nobody has touched yet and that are not resident
+}
+
+func footprintOf(b *testing.B) footprint {
 	b.Helper()
 	runtime.GC()
 	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		b.Skip(err)
@@ -77,15 +84,15 @@ func resident(b *testing.B) int64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return pages * int64(os.Getpagesize())
+	return footprint{resident: pages * int64(os.Getpagesize()), heap: int64(m.HeapAlloc)}
 }
 
 func measure(b *testing.B, store registry.Store, cache string, tenants int) {
-	before := resident(b)
+	before := footprintOf(b)
 	began := time.Now()
 	w := newTown(b, store, cache)
 	opened := time.Since(began)
-	idle := resident(b)
+	idle := footprintOf(b)
 	joins := make([]time.Duration, 0, tenants)
 	for _, tn := range w.Tenants() {
 		if tn.Name() == tenant.Default {
@@ -102,11 +109,14 @@ func measure(b *testing.B, store registry.Store, cache string, tenants int) {
 	if err := w.Wait(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	used := resident(b)
+	used := footprintOf(b)
 	slices.Sort(joins)
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	b.ReportMetric(float64(idle-before)/1024/float64(tenants), "KiB/tenant-unused")
-	b.ReportMetric(float64(used-before)/1024/float64(tenants), "KiB/tenant-loaded")
+	for unit, after := range map[string]footprint{"tenant-unused": idle, "tenant-loaded": used} {
+		each := 1024 * float64(tenants)
+		b.ReportMetric(float64(after.resident-before.resident)/each, "KiB/"+unit)
+		b.ReportMetric(float64(after.heap-before.heap)/each, "heap-KiB/"+unit)
+	}
 	b.ReportMetric(ms(opened), "ms/open")
 	b.ReportMetric(ms(joins[len(joins)/2]), "p50-ms/first-join")
 	b.ReportMetric(ms(joins[len(joins)*99/100]), "p99-ms/first-join")
