@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func TestDeployErrors(t *testing.T) {
 type member struct {
 	*phxclient.Channel
 	id       int
-	sent     int
+	sent     atomic.Int64
 	upgrades int // that its channel had seen by the last push
 }
 
@@ -93,22 +94,23 @@ type message struct {
 // push pushes without a break until stop, each push when the one before was
 // answered, and then says that this was the end.
 func (m *member) push(ctx context.Context, stop <-chan struct{}) error {
-	for end := false; !end; m.sent++ {
+	for end := false; !end; m.sent.Add(1) {
+		n := int(m.sent.Load())
 		select {
 		case <-stop:
 			end = true
 		default:
 		}
-		reply, err := m.Push(ctx, "n", object(message{m.id, m.sent, end}))
+		reply, err := m.Push(ctx, "n", object(message{m.id, n, end}))
 		if err != nil {
-			return fmt.Errorf("push %d: %w", m.sent, err)
+			return fmt.Errorf("push %d: %w", n, err)
 		}
 		if reply.Status != phx.StatusOK {
-			return fmt.Errorf("push %d was answered %s %s", m.sent, reply.Status, reply.Payload.Data())
+			return fmt.Errorf("push %d was answered %s %s", n, reply.Status, reply.Payload.Data())
 		}
 		seen, err := strconv.Atoi(string(reply.Payload.Data()))
 		if err != nil || seen-100 < m.upgrades {
-			return fmt.Errorf("push %d was answered %s by a channel that had seen %d upgrades", m.sent, reply.Payload.Data(), m.upgrades)
+			return fmt.Errorf("push %d was answered %s by a channel that had seen %d upgrades", n, reply.Payload.Data(), m.upgrades)
 		}
 		m.upgrades = seen - 100
 	}
@@ -185,7 +187,7 @@ func TestSwapUnderLoad(t *testing.T) {
 
 	pushes := 0
 	for i, m := range members {
-		pushes += m.sent
+		pushes += int(m.sent.Load())
 		if err := errors.Join(errs[2*i], errs[2*i+1], m.Err()); err != nil {
 			t.Errorf("socket %d: %v", i, err)
 		}
