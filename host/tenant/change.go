@@ -91,6 +91,10 @@ func (e *estate) leave() { <-e.turn }
 // alter stores a change and lets the tenant be what is stored then. The caller has the
 // turn. edit may fail, and must not block.
 func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change, edit func(*registry.Tenant) error) (registry.Tenant, error) {
+	if now, ok := t.estate.dir.Tenant(t.name); !ok || now != t {
+		// The store knows tenants by name: another one that has it now would be changed.
+		return registry.Tenant{}, fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
+	}
 	change.Entry.By = req.By
 	if req.reason != "" {
 		change.Entry.Detail += ": " + req.reason

@@ -66,7 +66,7 @@ type Directory struct {
 	end  context.CancelFunc
 	work sync.WaitGroup // loads, and moves of channels
 
-	changing sync.Mutex // of what tenants may not have twice
+	changing sync.Mutex // of which tenants there are, and what two may not have; before a tenant's turn
 
 	mu      sync.RWMutex
 	ended   bool

@@ -293,6 +293,8 @@ func (t *Tenant) change(ctx context.Context, req Request, action, detail string,
 
 // Delete forgets a tenant, and closes its sockets with code 1013. [Default] stays.
 func (d *Directory) Delete(ctx context.Context, name string, req Request) error {
+	d.changing.Lock() // nobody makes one of this name, or lists this one, before it is forgotten
+	defer d.changing.Unlock()
 	t, ok := d.Tenant(name)
 	switch {
 	case !ok:
