@@ -228,6 +228,9 @@ func (c *call) tell(after uint64, most int, follow bool) {
 	key, since := pluginKey{c.name, c.plugin()}, c.tenant.Record().Created // what is older was another's of this name
 	for {
 		found, changed := c.api.cfg.Logs.store.after(key, after, since, most)
+		if len(found) > 0 && !c.stillMay() {
+			return // what there is now may be the next tenant's of this name
+		}
 		patient(c.w) // who does not read is gone
 		for _, l := range found {
 			if _, err := fmt.Fprintf(c.w, "id: %d\ndata: %s\n\n", l.number, l.text); err != nil {

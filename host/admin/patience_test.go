@@ -171,6 +171,35 @@ func TestFollowersEnd(t *testing.T) {
 	}
 }
 
+// Who follows a log sees no line of the next tenant that has the name and the plugin.
+func TestFollowersDoNotSeeTheNextTenant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, dial := bubble(t)
+		conn := dial()
+		follow(conn, r.token)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
+		}
+		r.logger.Info("the first one's", "plugin", "it@1", "tenant", "acme")
+		synctest.Wait()
+		if err := r.Delete(t.Context(), "acme", tenant.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Create(t.Context(), "acme", tenant.Settings{}, tenant.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		r.logger.Info("the next one's", "plugin", "it@1", "tenant", "acme")
+		heard, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(heard, []byte("the first one's")) || bytes.Contains(heard, []byte("the next one's")) {
+			t.Errorf("who followed the first one's log has heard %s", heard)
+		}
+	})
+}
+
 // A follower that does not read, and one whose lines do not end, hold nobody up, and the
 // first is gone after its time.
 func TestFollowerThatDoesNotRead(t *testing.T) {
