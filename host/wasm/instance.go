@@ -83,6 +83,7 @@ func phaseRules() *rules {
 // ch_init, ch_buffer, in this order.
 func (p *Plugin) instantiate(ctx context.Context) (*instance, error) {
 	i := &instance{plugin: p, guest: p.tenant.Guest(), holds: &guestMemory{plugin: p}}
+	i.holds.charge, i.holds.rest = i.spend, i.rest
 	i.lines.log = p.log
 	i.stdout = &lineWriter{lines: &i.lines, charge: i.spend}
 	config := i.clock.configure(wazero.NewModuleConfig()).

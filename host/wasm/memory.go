@@ -76,10 +76,12 @@ func (e *Engine) TenantMemory(tenant string) int64 {
 type guestMemory struct {
 	plugin *Plugin
 	bytes  []byte
-	taken  int64    // from the account
-	most   uint64   // bytes, ever
-	short  *account // whose was used up when the guest was last refused some, in this call
-	beyond bool     // the guest asked for more than one instance may have, in this call
+	taken  int64            // from the account
+	most   uint64           // bytes, ever
+	charge func(fuel int64) // for what is moved; it may end the guest
+	rest   func()           // is called between two pieces of what is moved
+	short  *account         // whose was used up when the guest was last refused some, in this call
+	beyond bool             // the guest asked for more than one instance may have, in this call
 }
 
 // reserve takes what the memory has from the beginning, since the engine cannot be
@@ -146,10 +148,33 @@ func (m *guestMemory) enlarge(size uint64) bool {
 			return false
 		}
 	}
-	grown := make([]byte, len(m.bytes), room)
-	copy(grown, m.bytes)
-	m.bytes = grown
+	m.move(room)
 	return true
+}
+
+// The meter charges memory.grow for the pages that come, and cannot know that the host
+// has to move those that are there: all of them for each page, if the account has nothing
+// to spare. moveBytes are moved for 1 fuel, as many as memory.copy copies. A movePiece
+// takes some 0.1 ms, in which the collector cannot stop it.
+const (
+	moveBytes = 8
+	movePiece = 1 << 20
+)
+
+// move gives the memory another place, with this much room.
+func (m *guestMemory) move(room int64) {
+	if len(m.bytes) > 0 { // else there is no guest yet
+		m.charge(int64(len(m.bytes) / moveBytes))
+	}
+	grown := make([]byte, len(m.bytes), room)
+	to, from := grown, m.bytes
+	for len(from) > movePiece {
+		n := copy(to, from[:movePiece])
+		to, from = to[n:], from[n:]
+		m.rest()
+	}
+	copy(to, from)
+	m.bytes = grown
 }
 
 // Free implements [experimental.LinearMemory]. It may be called more than once.
