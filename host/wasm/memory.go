@@ -155,7 +155,7 @@ func (m *guestMemory) enlarge(size uint64) bool {
 // The meter charges memory.grow for the pages that come, and cannot know that the host
 // has to move those that are there: all of them for each page, if the account has nothing
 // to spare. moveBytes are moved for 1 fuel, as many as memory.copy copies. A movePiece
-// takes some 0.1 ms, in which the collector cannot stop it.
+// takes 0.2 ms, longer if its pages are new, in which the collector cannot stop it.
 const (
 	moveBytes = 8
 	movePiece = 1 << 20

@@ -55,3 +55,21 @@ func TestPayloadsEndTheFuel(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCostlyPayloadsEndTheSlice: a guest whose payload was checked for longer than a
+// slice lasts lets others go on before it does.
+func TestCostlyPayloadsEndTheSlice(t *testing.T) {
+	p := served(t, "puppet", Limits{})
+	inst := p.hold(t, 1)[0]
+	defer p.put(inst)
+	for values, rests := range map[int]bool{10: false, 20_000: true} {
+		body := `{"":[` + strings.Repeat("1,", values) + `1]}`
+		if _, err := inst.call(t.Context(), abi.PhaseHandleIn, scripted(t, abi.StatusOK, step{opReply, 0, text(body), 0})); err != nil {
+			t.Fatal(err)
+		}
+		// A turn that refuel begins is not zero: it gives fuel at once.
+		if rested := inst.tank.turn == 0; rested != rests {
+			t.Errorf("%d values: the turn is %d, rested: %v, want %v", values, inst.tank.turn, rested, rests)
+		}
+	}
+}
