@@ -120,21 +120,14 @@ func blame(err error) *failure {
 	var module *wasm.ModuleError
 	var large *http.MaxBytesError
 	var rated *tenant.RateError
-	// The code says already what sort of error it is.
-	as := func(code Code) *failure {
-		message := err.Error()
-		for _, sort := range []error{tenant.ErrUnknown, tenant.ErrInvalid, tenant.ErrQuota} {
-			message = strings.TrimPrefix(message, sort.Error()+": ")
-		}
-		return &failure{code: code, message: message}
-	}
+	as := func(code Code) *failure { return &failure{code: code, message: sentence(err)} }
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &module):
 		return &failure{code: codeModule, message: module.Error(), detail: &detail{Faults: module.Faults}}
 	case errors.As(err, &rated):
-		return &failure{code: codeRate, message: strings.TrimPrefix(rated.Error(), "tenant: "), wait: rated.Wait}
+		return &failure{code: codeRate, message: sentence(rated), wait: rated.Wait}
 	case errors.As(err, &large):
 		return fault(codeTooLarge, "the body has more than %d bytes", large.Limit)
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, registry.ErrNotFound):
@@ -157,6 +150,17 @@ func blame(err error) *failure {
 		return as(codeGone)
 	}
 	return as(codeStore)
+}
+
+// sentence is the text of an error without the class in front of it, which the code says
+// already: the "tenant: unknown: " of "tenant: unknown: foods@9 is not stored" is for the
+// host's log. Behind other classes is a name and no sentence: those stay.
+func sentence(err error) string {
+	text := err.Error()
+	for _, class := range []error{tenant.ErrUnknown, tenant.ErrInvalid, registry.ErrInvalid} {
+		text = strings.TrimPrefix(text, class.Error()+": ")
+	}
+	return text
 }
 
 // errorBody is the shape of all errors.
