@@ -57,6 +57,10 @@ func (e *Error) advice() string {
 		if strings.Contains(e.Code, "operator") || e.Code == "forbidden" {
 			return "A deploy token is for the plugins of one tenant; the rest is the operator's: chhost contexts shows who you are."
 		}
+	case http.StatusNotFound:
+		if e.Code == "unknown" {
+			return "chhost tenant show tells what the tenant has, chhost push uploads a plugin, and chhost contexts says which tenant is meant."
+		}
 	case http.StatusPreconditionFailed, http.StatusConflict:
 		if strings.Contains(e.Code, "revision") || e.Code == "conflict" {
 			return "Somebody has changed the tenant since: look at it again (chhost tenant show), then try once more."
