@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chhost/chhost/host/pubsub"
@@ -57,6 +58,8 @@ type Directory struct {
 	log   *slog.Logger
 	now   func() time.Time
 	loads chan struct{} // has room for those that may be under way at once
+	// refreshing: the published keys of issuers are being looked after.
+	refreshing atomic.Bool
 	// patience is how long a callback waits for its version to be loaded.
 	patience time.Duration
 	tripped
@@ -207,6 +210,21 @@ func (d *Directory) begin(f func(ctx context.Context)) bool {
 	}
 	d.work.Go(func() { f(d.life) })
 	return true
+}
+
+// beginAlone is begin for what must not be under way twice; busy tells whether it is.
+func (d *Directory) beginAlone(busy *atomic.Bool, f func(ctx context.Context)) bool {
+	if !busy.CompareAndSwap(false, true) {
+		return false
+	}
+	begun := d.begin(func(ctx context.Context) {
+		defer busy.Store(false)
+		f(ctx)
+	})
+	if !begun {
+		busy.Store(false)
+	}
+	return begun
 }
 
 // Close ends what the directory has under way, and waits for it. The sockets of all

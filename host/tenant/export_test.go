@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -24,6 +25,11 @@ func Share(tenant, topic string) int { return share(tenant, topic) }
 
 // SetLoadPatience changes how long callbacks wait for a load. Nothing may be under way.
 func SetLoadPatience(_ testing.TB, t *Tenant, d time.Duration) { t.estate.dir.patience = d }
+
+// BeginAlone begins f, unless what busy stands for is under way.
+func (d *Directory) BeginAlone(busy *atomic.Bool, f func(ctx context.Context)) bool {
+	return d.beginAlone(busy, f)
+}
 
 // SetClock changes what time it is. Nothing may be under way.
 func (d *Directory) SetClock(_ testing.TB, now func() time.Time) { d.now = now }

@@ -326,6 +326,9 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 func (d *Directory) clear(ctx context.Context, t *Tenant) {
 	_ = t.Wait(ctx) // the error is that of the directory's end
 	t.deaf()
+	if verifier := t.estate.verifier.Load(); verifier != nil {
+		verifier.Close() // nobody waits for keys any more
+	}
 	d.mu.RLock()
 	var left []*version
 	for v := range d.loaded {

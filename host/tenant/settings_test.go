@@ -1,11 +1,13 @@
 package tenant_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -382,5 +384,28 @@ func TestShareIsStable(t *testing.T) {
 	}
 	if least, most := slices.Min(counts), slices.Max(counts); least < 850 || most > 1150 {
 		t.Errorf("of 100,000 topics a hundredth has %d to %d", least, most)
+	}
+}
+
+// What looks after keys once a minute does not pile up where a provider hangs.
+func TestOneRefreshAtATime(t *testing.T) {
+	w := newTown(t, registry.NewMemory(registry.Config{}), t.TempDir())
+	var busy atomic.Bool
+	hangs := make(chan struct{})
+	if !w.BeginAlone(&busy, func(context.Context) { <-hangs }) {
+		t.Fatal("the first did not begin")
+	}
+	if w.BeginAlone(&busy, func(context.Context) { t.Error("the second one ran") }) {
+		t.Error("the second began beside the first")
+	}
+	close(hangs)
+	w.Idle()
+	again := false
+	if !w.BeginAlone(&busy, func(context.Context) { again = true }) {
+		t.Error("none began after the first")
+	}
+	w.Idle()
+	if !again {
+		t.Error("it was not carried out")
 	}
 }

@@ -73,7 +73,7 @@ func (d *Directory) Run(ctx context.Context) {
 		case <-ticker.C:
 			d.sweep(ctx)
 		case <-keys.C:
-			d.begin(d.refresh) // a provider that is slow keeps nobody else waiting
+			d.beginAlone(&d.refreshing, d.refresh) // a provider that is slow keeps nobody else waiting
 		case <-d.tripped.wake:
 			for _, what := range d.tripped.take() {
 				// One that waits for its tenant's turn must not keep others waiting.
