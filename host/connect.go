@@ -83,13 +83,15 @@ func (h *Host) settle(r *http.Request, transport, token string, client peer) (cf
 	if err != nil {
 		return cfg, nil, err
 	}
-	if vacate, err = of.Take(); err != nil {
+	since, vacate, err := of.Take()
+	if err != nil {
 		return cfg, nil, err
 	}
 	if cfg, err = h.admit(of, vouched, r, transport, token, client); err != nil {
 		vacate()
 		return cfg, nil, err
 	}
+	cfg.Since = since // it may have been suspended while a plugin was loaded, or keys were fetched
 	return cfg, vacate, nil
 }
 

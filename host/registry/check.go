@@ -13,6 +13,8 @@ import (
 const (
 	// MaxRecord is the size of a tenant's record in bytes, as JSON.
 	MaxRecord = 1 << 20
+	// SpareRecord is how much of it only changes with [Change.Spare] may use.
+	SpareRecord = 64 << 10
 	// MaxModule is the size of a module in bytes. What a tenant may upload is less.
 	MaxModule = 64 << 20
 	// MaxEntry is the size of an entry of the audit log in bytes, as JSON.
@@ -100,12 +102,13 @@ func (p *Plugin) check() error {
 	return nil
 }
 
-// encodeTenant checks a record and returns what is stored of it.
-func encodeTenant(t *Tenant) ([]byte, error) {
+// encodeTenant checks a record and returns what is stored of it, if that has at most so
+// many bytes as JSON.
+func encodeTenant(t *Tenant, most int) ([]byte, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	return encode("record of "+t.Name, t.Name, t, MaxRecord)
+	return encode("record of "+t.Name, t.Name, t, most)
 }
 
 func decodeTenant(name string, sealed []byte) (t Tenant, err error) {
@@ -127,7 +130,11 @@ func applied(name string, before []byte, change *Change) (after Tenant, sealed [
 		}
 	}
 	after.Name, after.Revision, after.Created = name, revision+1, created
-	sealed, err = encodeTenant(&after)
+	most := MaxRecord
+	if !change.Spare { // what is too large already may become smaller
+		most = max(MaxRecord-SpareRecord, min(MaxRecord, len(before)-sealSize))
+	}
+	sealed, err = encodeTenant(&after, most)
 	return after, sealed, err
 }
 
@@ -138,7 +145,7 @@ func created(t *Tenant) (after Tenant, sealed []byte, err error) {
 	if after.Created.IsZero() {
 		after.Created = time.Now().UTC()
 	}
-	sealed, err = encodeTenant(&after)
+	sealed, err = encodeTenant(&after, MaxRecord-SpareRecord)
 	return after, sealed, err
 }
 
@@ -175,16 +182,19 @@ func encode(what, key string, v any, most int) ([]byte, error) {
 	if len(text) > most {
 		return nil, fmt.Errorf("%w: the %s has %d bytes, at most %d", ErrTooLarge, what, len(text), most)
 	}
-	sealed := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(text)), checksum(key, text))
+	sealed := binary.BigEndian.AppendUint32(make([]byte, 0, sealSize+len(text)), checksum(key, text))
 	return append(sealed, text...), nil
 }
 
+// sealSize is how long the checksum is in bytes.
+const sealSize = 4
+
 // decode is the inverse of encode.
 func decode(key string, sealed []byte, v any) error {
-	if len(sealed) < 4 || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[4:]) {
+	if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[sealSize:]) {
 		return ErrDamaged
 	}
-	return json.Unmarshal(sealed[4:], v)
+	return json.Unmarshal(sealed[sealSize:], v)
 }
 
 func checksum(key string, text []byte) uint32 {

@@ -214,6 +214,10 @@ type Change struct {
 	// Describe, if it is set, is called after Apply and returns the entry's Detail: what
 	// is known only from the record.
 	Describe func() string
+	// Spare lets the record grow into the last [SpareRecord] of [MaxRecord], which is for
+	// what has to be possible although somebody has filled it: to suspend a tenant, say.
+	// Without it a record that is there already may not grow.
+	Spare bool
 }
 
 // entry is what is written to the audit log.

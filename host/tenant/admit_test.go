@@ -20,7 +20,7 @@ func TestTake(t *testing.T) {
 	}
 	take := func() func() {
 		t.Helper()
-		vacate, err := acme.Take()
+		_, vacate, err := acme.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestTake(t *testing.T) {
 	refused := func(when string) {
 		t.Helper()
 		for range 3 {
-			_, err := acme.Take()
+			_, _, err := acme.Take()
 			if r := new(socket.RefusedError); !errors.As(err, &r) || r.Status != http.StatusServiceUnavailable {
 				t.Errorf("%s: %v", when, err)
 			}

@@ -26,6 +26,8 @@ type estate struct {
 	// turn is taken by who changes the tenant, from before the change is stored until
 	// it is what is served.
 	turn chan struct{}
+	// gone: the tenant was deleted, and another may have its name. It is set in a turn.
+	gone atomic.Bool
 
 	mu      sync.RWMutex
 	record  registry.Tenant // what was stored last; its parts are not changed
@@ -46,6 +48,9 @@ type Request struct {
 	IfRevision uint64
 	// DryRun does all but the change, and returns what would have been.
 	DryRun bool
+	// Operator: it is the operator's, who may use the spare room of a record that the
+	// tenant has filled, see [registry.SpareRecord].
+	Operator bool
 	// reason says why a change was not somebody's wish.
 	reason string
 }
@@ -91,11 +96,11 @@ func (e *estate) leave() { <-e.turn }
 // alter stores a change and lets the tenant be what is stored then. The caller has the
 // turn. edit may fail, and must not block.
 func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change, edit func(*registry.Tenant) error) (registry.Tenant, error) {
-	if now, ok := t.estate.dir.Tenant(t.name); !ok || now != t {
+	if now, ok := t.estate.dir.Tenant(t.name); !ok || now != t || t.estate.gone.Load() {
 		// The store knows tenants by name: another one that has it now would be changed.
 		return registry.Tenant{}, fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
 	}
-	change.Entry.By = req.By
+	change.Entry.By, change.Spare = req.By, req.Operator || req.reason != ""
 	if req.reason != "" {
 		change.Entry.Detail += ": " + req.reason
 	}

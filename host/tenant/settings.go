@@ -175,15 +175,26 @@ func (t *Tenant) canConnect(ctx context.Context, plugin string) error {
 	return nil
 }
 
+const (
+	// mostRoutes is how many routes a tenant may have.
+	mostRoutes = 5000
+	// mostFaults is how many faults of one change are told: the text of each is longer
+	// than what it takes to make it.
+	mostFaults = 20
+)
+
 // PutRoutes replaces the tenant's routes: the first match wins. Joins from then on
 // follow them; channels that are joined keep their plugin.
 func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Request) (registry.Tenant, error) {
+	if len(routes) > mostRoutes {
+		return registry.Tenant{}, fmt.Errorf("%w: too_many_routes: %d, and there may be %d", ErrQuota, len(routes), mostRoutes)
+	}
 	patterns := make([]router.Route[struct{}], len(routes))
 	for i, r := range routes {
 		patterns[i].Pattern = r.Pattern
 	}
 	if _, err := router.New(patterns); err != nil {
-		return registry.Tenant{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return registry.Tenant{}, fmt.Errorf("%w: %w", ErrInvalid, firstFaults(err))
 	}
 	return t.change(ctx, req, "routes", fmt.Sprintf("%d routes", len(routes)), func(r *registry.Tenant) error {
 		for _, route := range routes {
@@ -194,6 +205,16 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 		r.Routes = slices.Clone(routes)
 		return nil
 	})
+}
+
+// firstFaults are the first of many errors that were joined.
+func firstFaults(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) <= mostFaults {
+		return err
+	}
+	all := joined.Unwrap()
+	return fmt.Errorf("%w\nand %d more", errors.Join(all[:mostFaults]...), len(all)-mostFaults)
 }
 
 // Configure sets what the versions of a plugin read by config_get. One instance of the
@@ -306,6 +327,9 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 		return err
 	}
 	defer t.estate.leave()
+	if t.estate.gone.Load() {
+		return fmt.Errorf("%w: there is no tenant %q", ErrUnknown, name) // another one may have its name
+	}
 	if r := t.Record(); req.IfRevision != 0 && r.Revision != req.IfRevision {
 		return fmt.Errorf("%w: %d, and not %d", ErrConflict, r.Revision, req.IfRevision)
 	}
@@ -316,6 +340,7 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
+	t.estate.gone.Store(true)
 	d.forget(t)
 	t.closeAll(socket.End{Code: socket.CloseTryAgainLater, Reason: "the tenant is gone"})
 	d.begin(func(ctx context.Context) { d.clear(ctx, t) })

@@ -223,12 +223,12 @@ func (s *suite) contradictions() {
 
 func (s *suite) sizes() {
 	s.create("acme")
-	large := strings.Repeat("x", registry.MaxRecord-1000)
+	large := strings.Repeat("x", registry.MaxRecord-registry.SpareRecord-1000)
 	s.update("acme", setting(func(t *registry.Tenant) { t.Hosts = []string{large} }))
 	_, err := s.store.Update(s.ctx, "acme", setting(func(t *registry.Tenant) { t.Hosts = append(t.Hosts, large[:2000]) }))
-	s.want("a record of more than MaxRecord", err, registry.ErrTooLarge)
+	s.want("a record that leaves nothing to spare", err, registry.ErrTooLarge)
 	_, err = s.store.Create(s.ctx, registry.Tenant{Name: "other", Hosts: []string{large + large[:2000]}}, registry.Entry{})
-	s.want("a new record of more than MaxRecord", err, registry.ErrTooLarge)
+	s.want("a new record that leaves nothing to spare", err, registry.ErrTooLarge)
 	if t := s.tenant("acme"); len(t.Hosts) != 1 || t.Hosts[0] != large {
 		s.Error("a record of nearly MaxRecord is not returned")
 	}
@@ -242,6 +242,22 @@ func (s *suite) sizes() {
 		s.Errorf("a change whose entry was refused has made revision %d", t.Revision)
 	}
 	s.want("an entry of nearly MaxEntry", s.store.Append(s.ctx, registry.Entry{Action: "x", Detail: text[500:]}), nil)
+	s.spare(large)
+}
+
+// spare: what is left of a record that somebody has filled is for changes which say so,
+// and a record that has used it can be changed as long as it does not grow.
+func (s *suite) spare(large string) {
+	s.Helper()
+	change := setting(func(t *registry.Tenant) { t.Hosts = []string{large, large[:2000]} })
+	change.Spare = true
+	s.update("acme", change)
+	_, err := s.store.Update(s.ctx, "acme", setting(func(t *registry.Tenant) { t.Hosts[1] += "x" }))
+	s.want("a record that grows into the spare room", err, registry.ErrTooLarge)
+	s.update("acme", setting(func(t *registry.Tenant) { t.Hosts[1] = t.Hosts[1][1:] }))
+	change.Apply = func(t *registry.Tenant) error { t.Hosts[1] = large[:registry.SpareRecord+1000]; return nil }
+	_, err = s.store.Update(s.ctx, "acme", change)
+	s.want("a record of more than MaxRecord", err, registry.ErrTooLarge)
 }
 
 func (s *suite) deleted() {
