@@ -64,6 +64,7 @@ type API struct {
 	kept     answers
 	uploads  places
 	readers  places // of logs
+	requests places // of deploy tokens, but for those two
 	log      *slog.Logger
 	ending   chan struct{} // closed by End
 	end      sync.Once
@@ -86,6 +87,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, operator: sha256.Sum256([]byte(cfg.Token)), hosts: make(map[string]bool), mux: http.NewServeMux(), log: cfg.Logger, ending: make(chan struct{})}
 	a.uploads, a.readers = places{most: mostUploads, each: eachUploads}, places{most: mostReaders, each: eachReaders}
+	a.requests = places{most: mostRequests, each: eachRequests}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

@@ -39,8 +39,8 @@ type call struct {
 	missing bool
 	// query are the parameters, each at most once.
 	query url.Values
-	// placed: it has a place among the uploads.
-	placed bool
+	// places are those in which it has one.
+	places []*places
 }
 
 // answer is what is sent back.
@@ -119,15 +119,28 @@ func (c *call) enter(e *endpoint) error {
 			return fault(codeUnknown, "there is no tenant %q", c.name)
 		}
 	}
+	if c.who.tenant != "" && c.name != "" && e.stream == nil && e.Body != moduleBody {
+		if err := c.place(&c.api.requests); err != nil {
+			return err
+		}
+	}
 	if err := c.conditions(e); err != nil {
 		return err
 	}
-	return c.read(e)
+	if err := c.read(e); err != nil {
+		return err
+	}
+	// A body may take minutes, and the token may have been taken back meanwhile, or the
+	// name of the tenant be another's.
+	if e.Body != noBody && !c.who.operator && !c.stillMay() {
+		return fault(codeToken, "the token is not known, or has expired")
+	}
+	return nil
 }
 
 // conditions reads what a change depends on.
 func (c *call) conditions(e *endpoint) error {
-	c.change.By = c.who.name
+	c.change.By, c.change.Operator = c.who.name, c.who.operator
 	var err error
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
 		// A dry run that cannot be read is not to become one that is meant.
@@ -202,10 +215,9 @@ func (c *call) read(e *endpoint) error {
 		return fault(codeTooLarge, "the body has more than %d bytes", most)
 	}
 	if e.Body == moduleBody {
-		if err := c.api.uploads.take(c.r.Context(), c.name); err != nil {
+		if err := c.place(&c.api.uploads); err != nil {
 			return err
 		}
-		c.placed = true
 	}
 	// A recorder of tests has no deadlines; a connection has.
 	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(within))
@@ -227,9 +239,18 @@ func (c *call) whole() error {
 
 // leave gives back what the call has taken.
 func (c *call) leave() {
-	if c.placed {
-		c.api.uploads.give(c.name)
+	for _, p := range c.places {
+		p.give(c.name)
 	}
+}
+
+// place waits for a place, which leave gives back.
+func (c *call) place(p *places) error {
+	if err := p.take(c.r.Context(), c.name); err != nil {
+		return err
+	}
+	c.places = append(c.places, p)
+	return nil
 }
 
 // answerTime is how long somebody may take to read an answer, or the next part of one.
@@ -294,8 +315,13 @@ func foreign(value any, schema object) (name string, found bool) {
 	return "", false
 }
 
-// maxDepth is how far JSON may be nested.
-const maxDepth = 64
+const (
+	// maxDepth is how far JSON may be nested.
+	maxDepth = 64
+	// maxNested is how many objects and arrays may be in a body: of three bytes each
+	// becomes a hundred times as much.
+	maxNested = 50_000
+)
 
 // onlyOnce refuses what is no single JSON value, and members of one name, of which
 // different readers take different ones.
@@ -304,6 +330,7 @@ func onlyOnce(data []byte) error {
 	d.UseNumber()
 	var names []map[string]bool // of the objects that are open; nil for an array
 	var key []bool              // whether a name comes next
+	nested := 0
 	for n := 0; ; n++ {
 		token, err := d.Token()
 		if err == io.EOF && n > 0 && len(names) == 0 {
@@ -317,6 +344,11 @@ func onlyOnce(data []byte) error {
 		}
 		if len(names) >= maxDepth {
 			return fault(codeBody, "the body is nested too deeply")
+		}
+		if token == json.Delim('{') || token == json.Delim('[') {
+			if nested++; nested > maxNested {
+				return fault(codeBody, "the body has more than %d objects and arrays", maxNested)
+			}
 		}
 		last := len(names) - 1
 		if name, ok := token.(string); ok && last >= 0 && names[last] != nil && key[last] {

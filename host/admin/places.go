@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -11,6 +12,10 @@ import (
 const (
 	mostUploads, eachUploads = 16, 4
 	mostReaders, eachReaders = 200, 10
+	// eachRequests is how many other requests of one tenant's deploy tokens are carried
+	// out at once: each takes many times its body as memory, and so may its answer. No
+	// bound is set to those of all, since one who sends slowly would keep others out.
+	mostRequests, eachRequests = math.MaxInt, 8
 	// placeTime is how long an upload waits for its place.
 	placeTime = 2 * time.Minute
 )
