@@ -113,6 +113,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	// Also of a request that is refused before its body is read: the server reads on.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(jsonTime))
+	if len(r.TransferEncoding) > 0 {
+		// A proxy that goes by a Content-Length beside it, which is not seen here, would
+		// take what follows for a part of this request, and here it would be another's.
+		w.Header().Set("Connection", "close")
+	}
 	if err := a.guard(r); err != nil {
 		a.refuse(w, r, err)
 		return

@@ -1,12 +1,15 @@
 package admin_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/host/admin"
 	"github.com/chhost/chhost/host/channel/channeltest"
@@ -105,4 +108,38 @@ func TestRequestsOfOneTenantAreBounded(t *testing.T) {
 	}
 	asking.Wait()
 	channeltest.Eventually(t, "all places are free", func() bool { return admin.RequestsUnderWay(r.api) == 0 })
+}
+
+// A request whose body says its size in two ways ends its connection: what a proxy before
+// the API took for the rest of it is not carried out as another request, which the proxy
+// would answer somebody else with.
+func TestNothingIsSmuggled(t *testing.T) {
+	s := laySiege(t)
+	field := "Host: localhost\r\nAuthorization: Bearer " + s.token + "\r\n"
+	text := "PUT " + acmePath + "/routes HTTP/1.1\r\n" + field + "Content-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"0\r\n\r\n" + "GET /v1/whoami HTTP/1.1\r\n" + field + "\r\n"
+	conn, err := net.Dial("tcp", s.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(channeltest.Deadline)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp, err := http.ReadResponse(answers, nil); err == nil {
+		resp.Body.Close()
+		t.Errorf("what followed is answered %s", resp.Status)
+	}
 }
