@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,12 +39,9 @@ func listenAdmin(c *cli.Context, store *registry.Disk, cfg *host.Config) (*admin
 		return nil, nil
 	}
 	a := &adminAPI{hosts: c.StringSlice("admin-host"), tokenFile: either(c.String("operator-token-file"), filepath.Join(c.String("data"), "operator-token"))}
-	l, err := net.Listen("tcp", c.String("admin-addr"))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s, for the admin API, is in use by another program: stop that one, or choose another address with --admin-addr, such as --admin-addr 127.0.0.1:0 for a free port", c.String("admin-addr"))
-	}
+	l, err := listenAt("admin-addr", c.String("admin-addr"), "the admin API")
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s for the admin API (see --admin-addr): %w", c.String("admin-addr"), err)
+		return nil, err
 	}
 	a.listener, a.logs = l, admin.NewLogs(cfg.Logger.Handler())
 	cfg.Logger = slog.New(a.logs)

@@ -26,14 +26,26 @@ func origins(c *cli.Context) (func(*http.Request) bool, error) {
 // listen opens the address, or says how to choose another one.
 func listen(c *cli.Context) (net.Listener, error) {
 	addr := c.String("addr")
+	l, err := listenAt("addr", addr, "")
+	if err != nil && !strings.Contains(addr, ":") {
+		return nil, &usageError{c.Command.Name, fmt.Sprintf("--addr %s has no host and port: use --addr %s", addr, suggestAddr(addr))}
+	}
+	return l, err
+}
+
+// listenAt opens an address that a flag names. what is served there, if that is not the
+// clients.
+func listenAt(flag, addr, what string) (net.Listener, error) {
+	aside, behind := "", ""
+	if what != "" {
+		aside, behind = ", for "+what+",", " for "+what
+	}
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program: stop that one, or choose another address with --addr, such as --addr 127.0.0.1:0 for a free port", addr)
-	case err != nil && !strings.Contains(addr, ":"):
-		return nil, &usageError{c.Command.Name, fmt.Sprintf("--addr %s has no host and port: use --addr %s", addr, suggestAddr(addr))}
+		return nil, fmt.Errorf("%s%s is in use by another program: stop that one, or choose another address with --%s, such as --%s 127.0.0.1:0 for a free port", addr, aside, flag, flag)
 	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %s (see --addr): %w", addr, err)
+		return nil, fmt.Errorf("cannot listen on %s%s (see --%s): %w", addr, behind, flag, err)
 	}
 	return l, nil
 }

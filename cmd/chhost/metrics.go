@@ -19,11 +19,7 @@ func listenMetrics(c *cli.Context) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (see --metrics-addr): %w", addr, err)
-	}
-	return l, nil
+	return listenAt("metrics-addr", addr, "")
 }
 
 // serveMetrics serves a host's metrics until ctx ends, if there is a listener, and

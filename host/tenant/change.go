@@ -96,14 +96,11 @@ func (e *estate) leave() { <-e.turn }
 // alter stores a change and lets the tenant be what is stored then. The caller has the
 // turn. edit may fail, and must not block.
 func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change, edit func(*registry.Tenant) error) (registry.Tenant, error) {
-	if now, ok := t.estate.dir.Tenant(t.name); !ok || now != t || t.estate.gone.Load() {
+	if t.estate.gone.Load() {
 		// The store knows tenants by name: another one that has it now would be changed.
 		return registry.Tenant{}, fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
 	}
 	change.Entry.By, change.Spare = req.By, req.Operator || req.reason != ""
-	if req.reason != "" {
-		change.Entry.Detail += ": " + req.reason
-	}
 	var would registry.Tenant
 	change.Apply = func(r *registry.Tenant) error {
 		if req.IfRevision != 0 && req.IfRevision != r.Revision {

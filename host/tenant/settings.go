@@ -327,9 +327,6 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 		return err
 	}
 	defer t.estate.leave()
-	if t.estate.gone.Load() {
-		return fmt.Errorf("%w: there is no tenant %q", ErrUnknown, name) // another one may have its name
-	}
 	if r := t.Record(); req.IfRevision != 0 && r.Revision != req.IfRevision {
 		return fmt.Errorf("%w: %d, and not %d", ErrConflict, r.Revision, req.IfRevision)
 	}

@@ -55,11 +55,6 @@ func (d *Directory) Vouch(ctx context.Context, text string) (*token.Claims, erro
 	return said, nil
 }
 
-// errRevoked is what [Tenant.Vouched] and renewals say of a token that the tenant revoked.
-func errRevoked() error {
-	return &token.Error{Code: token.CodeRevoked, Detail: "the token was revoked: get a new one"}
-}
-
 // Vouched is [Tenant.Authenticate] for a token that [Directory.Vouch] has verified, and
 // that names this tenant: the operator's word is as good as that of the tenant's own
 // issuers. What the tenant has revoked does not count here either.
@@ -68,14 +63,17 @@ func (t *Tenant) Vouched(said *token.Claims) (claims []byte, until *socket.Token
 	if said.Tenant != t.name {
 		panic(fmt.Sprintf("BUG: a token that names another tenant than %s", t.name))
 	}
-	if e.revoked.Revokes(said) {
-		return nil, nil, unauthenticated(errRevoked())
+	if revoked := e.revoked.Check(said); revoked != nil {
+		return nil, nil, unauthenticated(revoked)
 	}
 	return said.Raw, t.until(said, func(ctx context.Context, text string) (*token.Claims, error) {
 		next, err := e.dir.vouchers.Renew(ctx, said, text)
-		if err == nil && e.revoked.Revokes(next) {
-			return nil, errRevoked()
+		if err != nil {
+			return nil, err
 		}
-		return next, err
+		if revoked := e.revoked.Check(next); revoked != nil {
+			return nil, revoked
+		}
+		return next, nil
 	}), nil
 }

@@ -129,6 +129,14 @@ func (r *Revocations) Revokes(c *Claims) bool {
 	return of != nil && !c.Issued.After(of.Before)
 }
 
+// Check returns an error of [CodeRevoked] for a token that is revoked, else nil.
+func (r *Revocations) Check(c *Claims) *Error {
+	if r.Revokes(c) {
+		return refuse(CodeRevoked, "the token was revoked: get a new one")
+	}
+	return nil
+}
+
 // Len is how many there are.
 func (r *Revocations) Len() int {
 	r.mu.RLock()

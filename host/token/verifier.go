@@ -300,10 +300,7 @@ func (v *Verifier) check(from *issuer, c *Claims) *Error {
 	if fault := checkTimes(c, &v.cfg, v.cfg.Now()); fault != nil {
 		return fault
 	}
-	if v.cfg.Revoked.Revokes(c) {
-		return refuse(CodeRevoked, "the token was revoked: get a new one")
-	}
-	return nil
+	return v.cfg.Revoked.Check(c)
 }
 
 // keys are those that a token may be signed with. There is at least one.
