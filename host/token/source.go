@@ -245,7 +245,11 @@ func (s *source) fetch() ([]Key, error) {
 	if len(body) > maxKeysText {
 		return nil, fmt.Errorf("fetching keys: the answer has more than %d bytes", maxKeysText)
 	}
-	return parsePublished(body)
+	keys, err := parsePublished(body)
+	if err != nil && ctx.Err() != nil { // a connection that is given up may end like an answer
+		err = fmt.Errorf("fetching keys: %w", ctx.Err())
+	}
+	return keys, err
 }
 
 // parsePublished reads a set that somebody else publishes: what is of no use in it is

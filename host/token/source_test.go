@@ -490,3 +490,25 @@ func TestPrivateNetworks(t *testing.T) {
 	}
 	p.wantAsked(t, 0)
 }
+
+// lateAnswer answers when the request's time is over, as a connection does that is being
+// closed: the answer may win.
+type lateAnswer struct{}
+
+func (lateAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// TestEmptyAnswerAtTheDeadline: it is the deadline that is at fault then, and not what
+// the issuer publishes.
+func TestEmptyAnswerAtTheDeadline(t *testing.T) {
+	v := newProvider(t).verifier(t, new(clock), func(cfg *token.Config) {
+		cfg.Transport, cfg.Timeout = lateAnswer{}, time.Millisecond
+	})
+	_, err := verify(v, ofRSA("rs"))
+	wantCode(t, err, token.CodeKeysUnavailable, "")
+	if !strings.Contains(err.Error(), "deadline exceeded") {
+		t.Errorf("got %v, want that it says that the time was over", err)
+	}
+}
