@@ -39,7 +39,8 @@ func Example() {
 			{Pattern: "foods:*", Plugin: &host.Plugin{Name: "food", Module: module}},
 			{Pattern: "clock", Handler: clock},
 		},
-		Now: func() time.Time { return time.Date(2015, time.March, 24, 9, 21, 40, 0, time.UTC) },
+		CacheDir: "../.cache/compiled", // what was compiled once need not be again
+		Now:      func() time.Time { return time.Date(2015, time.March, 24, 9, 21, 40, 0, time.UTC) },
 	})
 	check(err)
 	ctx, stop := context.WithCancel(context.Background())

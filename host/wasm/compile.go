@@ -33,7 +33,7 @@ type Compiler struct {
 // begin so would run all of itself as the child.
 func CompilerMain() *Compiler {
 	if len(os.Args) > 0 && os.Args[0] == compilerName {
-		os.Exit(compilerChild(os.Args[1:], os.Stdin, os.Stdout))
+		childExit(compilerChild(os.Args[1:], os.Stdin, os.Stdout))
 	}
 	return &Compiler{path: executable(), name: compilerName}
 }

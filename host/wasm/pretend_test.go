@@ -14,7 +14,7 @@ import (
 func pretend() {
 	CompilerMain()
 	if name, ok := strings.CutPrefix(os.Args[0], pretended); ok {
-		os.Exit(pretenders()[name](os.Args[1:]))
+		childExit(pretenders()[name](os.Args[1:]))
 	}
 }
 

@@ -301,15 +301,18 @@ func TestSpecification(t *testing.T) {
 		if filepath.Base(filepath.Dir(dir)) == "v1" {
 			features = api.CoreFeaturesV1
 		}
-		for _, file := range files {
+		for i, file := range files {
+			if raced && i%4 != 0 {
+				continue
+			}
 			name := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
 			t.Run(name, func(t *testing.T) { runScript(t, file, features, ran) })
 		}
 	}
+	if raced {
+		return
+	}
 	for key := range want {
-		if raced && strings.HasPrefix(key, "v1") {
-			continue
-		}
 		if _, ok := ran[key]; !ok {
 			ran[key] = 0
 		}
