@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -37,7 +38,10 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)
 
 // bubble serves an API over pipes, within the test's bubble of time: tenant acme has the
 // plugin it, of which nothing is compiled.
-func bubble(t *testing.T) (r *rig, dial func() net.Conn) {
+func bubble(t *testing.T) (r *rig, dial func() net.Conn) { return bubbleOf(t, nil) }
+
+// bubbleOf is a bubble that speaks TLS, if it is given what with.
+func bubbleOf(t *testing.T, secure *tls.Config) (r *rig, dial func() net.Conn) {
 	store := registry.NewMemory(registry.Config{})
 	if _, err := store.Create(t.Context(), registry.Tenant{Name: "acme"}, registry.Entry{}); err != nil {
 		t.Fatal(err)
@@ -51,14 +55,19 @@ func bubble(t *testing.T) (r *rig, dial func() net.Conn) {
 	}
 	r = newOffline(t, store, nil)
 	l := &pipes{make(chan net.Conn), make(chan struct{})}
-	server := &http.Server{Handler: r.api}
+	listener := net.Listener(l)
+	if secure != nil {
+		listener = tls.NewListener(l, secure)
+	}
+	server := r.api.Server()
 	ended := make(chan error)
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 		<-ended
+		time.Sleep(time.Second) // of the bubble: the server is polite to whom it refuses
 	})
 	return r, func() net.Conn {
 		client, host := net.Pipe()
@@ -81,9 +90,9 @@ func TestSlowRequests(t *testing.T) {
 		{"a stranger's", "PUT", "/v1/tenants/acme/routes", "application/json", false, 401, 30 * time.Second},
 		{"a body that nobody wants", "POST", "/v1/tenants/acme/suspend", "application/json", true, 400, 30 * time.Second},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		both(t, tt.name, func(t *testing.T, secure bool) {
 			synctest.Test(t, func(t *testing.T) {
-				r, dial := bubble(t)
+				r, dial := bubbleWith(t, secure)
 				began := time.Now()
 				conn := dial()
 				token := r.token
