@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type adminAPI struct {
 	handler  *admin.API
 	server   *http.Server
 	hosts    []string
+	secure   *tls.Config // nil: the API speaks plain HTTP
 	// logs keeps what plugins log, and passes it on.
 	logs *admin.Logs
 	// tokenFile is where the operator's token is; made, if it was made now, is the token.
@@ -39,13 +41,29 @@ func listenAdmin(c *cli.Context, store *registry.Disk, cfg *host.Config) (*admin
 		return nil, nil
 	}
 	a := &adminAPI{hosts: c.StringSlice("admin-host"), tokenFile: either(c.String("operator-token-file"), filepath.Join(c.String("data"), "operator-token"))}
-	l, err := listenAt("admin-addr", c.String("admin-addr"), "the admin API")
-	if err != nil {
+	a.logs = admin.NewLogs(cfg.Logger.Handler())
+	var err error
+	if cert := c.String("admin-tls-cert"); cert != "" {
+		if a.secure, err = admin.TLS(cert, c.String("admin-tls-key"), slog.New(a.logs)); err != nil {
+			return nil, fmt.Errorf("--admin-tls-cert, --admin-tls-key: %w", err)
+		}
+	}
+	if a.listener, err = listenAt("admin-addr", c.String("admin-addr"), "the admin API"); err != nil {
 		return nil, err
 	}
-	a.listener, a.logs = l, admin.NewLogs(cfg.Logger.Handler())
+	if a.secure != nil {
+		a.listener = tls.NewListener(a.listener, a.secure)
+	}
 	cfg.Logger = slog.New(a.logs)
 	return a, nil
+}
+
+// adminPair tells what is wrong with the flags of the API's certificate.
+func adminPair(c *cli.Context) error {
+	if (c.String("admin-tls-cert") == "") != (c.String("admin-tls-key") == "") {
+		return &usageError{c.Command.Name, "--admin-tls-cert and --admin-tls-key go together: the certificate, and the key that belongs to it"}
+	}
+	return nil
 }
 
 // close closes the listener, if it was not served.
@@ -73,11 +91,21 @@ func (a *adminAPI) attach(h *host.Host, store *registry.Disk) error {
 	if err != nil {
 		return err
 	}
-	a.server = &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(a.logs, slog.LevelDebug), // what strangers do to a connection
-	}
+	a.server = a.handler.Server()
 	return nil
+}
+
+// url is where the API is asked for: with TLS by a name of its own, if it has one, since
+// that is whom the certificate is for.
+func (a *adminAPI) url() string {
+	at := hostPort(a.listener)
+	if a.secure == nil {
+		return "http://" + at
+	}
+	if _, port, err := net.SplitHostPort(at); err == nil && len(a.hosts) > 0 {
+		at = net.JoinHostPort(a.hosts[0], port)
+	}
+	return "https://" + at
 }
 
 // announce says where the API is, and the token when it is new.
@@ -85,11 +113,11 @@ func (a *adminAPI) announce(w io.Writer) {
 	if a == nil {
 		return
 	}
-	fmt.Fprintf(w, "the admin API is at http://%s\n", hostPort(a.listener))
+	fmt.Fprintf(w, "the admin API is at %s\n", a.url())
 	if a.made != "" {
 		server := ""
-		if addr := hostPort(a.listener); !strings.HasSuffix(addr, config.DefaultAdminAddr[strings.LastIndexByte(config.DefaultAdminAddr, ':'):]) {
-			server = "--server http://" + addr + " "
+		if a.secure != nil || !strings.HasSuffix(a.url(), config.DefaultAdminAddr[strings.LastIndexByte(config.DefaultAdminAddr, ':'):]) {
+			server = "--server " + a.url() + " "
 		}
 		fmt.Fprintf(w, "the operator's token, which is not shown again, is %s\nit is kept in %s: chhost login %s--token-file %s\n", a.made, a.tokenFile, server, a.tokenFile)
 	}

@@ -15,7 +15,7 @@ import (
 func openRegistry(c *cli.Context, log *slog.Logger) (*registry.Disk, error) {
 	dir := c.String("data")
 	if dir == "" {
-		for _, name := range []string{"admin-addr", "admin-host", "operator-token-file"} {
+		for _, name := range []string{"admin-addr", "admin-host", "admin-tls-cert", "admin-tls-key", "operator-token-file"} {
 			if c.IsSet(name) {
 				return nil, &usageError{c.Command.Name, fmt.Sprintf("--%s needs --data DIR: the admin API is about what is kept there", name)}
 			}

@@ -19,18 +19,22 @@ func loginCommand() *cli.Command {
 		Name:      "login",
 		Category:  remoteCategory,
 		Usage:     "remember a host and the token for it, as a context",
-		UsageText: "chhost login [NAME] --server URL [--token-file FILE] [--tenant NAME]",
+		UsageText: "chhost login [NAME] --server URL [--token-file FILE] [--ca FILE] [--tenant NAME]",
 		Description: "Asks the host whether it knows the token, and keeps both as the context NAME (default:\n" +
 			"\"default\"), which is the current one from then on. The token is the operator's, which\n" +
 			"chhost serve --data shows when it starts first, or a deploy token of one tenant, which\n" +
 			"chhost deploy-token create makes. It is read from FILE, from the standard input, or\n" +
 			"asked for at a terminal; never from an argument, which others see.\n\n" +
+			"A host at https:// needs a certificate of an authority that this machine knows, or of one\n" +
+			"in the file that --ca names. Those certificates are kept in the context, and every other\n" +
+			"authority is refused for it then, until chhost logout, or another --ca.\n\n" +
 			"Contexts lie in chhost/contexts.json below $XDG_CONFIG_HOME (or ~/.config), which only\n" +
-			"you can read. Without a login, as in CI, CHHOST_SERVER, CHHOST_TOKEN and CHHOST_TENANT\n" +
-			"say the same.\n\n" +
+			"you can read. Without a login, as in CI, CHHOST_SERVER, CHHOST_TOKEN, CHHOST_CA and\n" +
+			"CHHOST_TENANT say the same.\n\n" +
 			"Examples:\n\n" +
 			"   chhost login --token-file data/operator-token\n" +
-			"   chhost login prod --server https://admin.example.com --tenant acme < token",
+			"   chhost login prod --server https://admin.example.com --tenant acme < token\n" +
+			"   chhost login prod --server https://10.0.0.7:4001 --ca ca.pem --token-file token",
 		Flags: tenantFlags(
 			&cli.BoolFlag{Name: "plain", Usage: "send the token over http:// to another machine, where everybody on the way can read it"},
 		),
@@ -58,7 +62,7 @@ func login(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := remote.New(remote.Config{Server: added.Server, Token: added.Token, Plain: added.Plain, Agent: "chhost/" + version()})
+	client, err := remote.New(remote.Config{Server: added.Server, Token: added.Token, Plain: added.Plain, CA: added.CA, Agent: "chhost/" + version()})
 	if err != nil {
 		return err
 	}
@@ -92,6 +96,12 @@ func loginContext(c *cli.Context, kept remote.Context) (added remote.Context, er
 		return added, &usageError{"login", "--server: " + err.Error()}
 	}
 	added.Server = at.String()
+	if added.CA, err = givenCA(c, os.Getenv, added.Server); err != nil {
+		return added, err
+	}
+	if added.CA == "" && added.Server == kept.Server {
+		added.CA = kept.CA
+	}
 	added.Token, err = loginToken(c)
 	return added, err
 }

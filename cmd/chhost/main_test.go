@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("ROOT", root)
 			env.Setenv("XDG_CACHE_HOME", hosttest.CacheDir(t, "compiled"))
-			setUpState(env, command)
+			setUpState(t, env, command)
 			return nil
 		},
 		Cmds: scriptCommands(),

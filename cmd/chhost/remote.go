@@ -31,6 +31,7 @@ func remoteFlags(flags ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "context", Usage: "the host of the context `NAME`, see chhost contexts", DefaultText: "$CHHOST_CONTEXT, or the current one"},
 		&cli.StringFlag{Name: "server", Usage: "the host whose admin API is at `URL`", DefaultText: "$CHHOST_SERVER, or the context's"},
 		&cli.StringFlag{Name: "token-file", Usage: "the token is in `FILE`, - is the standard input", DefaultText: "$CHHOST_TOKEN, $CHHOST_TOKEN_FILE, or the context's"},
+		&cli.StringFlag{Name: "ca", Usage: "trust a host at https:// whose certificate an authority in `FILE` has signed, in PEM, and no other", DefaultText: "$CHHOST_CA, the context's, or the authorities that this machine knows"},
 		jsonFlag(),
 	)
 }
@@ -69,9 +70,9 @@ func target(c *cli.Context, getenv func(string) string) (*remoteHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Server, cfg.Token, cfg.Plain = from.Server, from.Token, from.Plain
+	cfg.Server, cfg.Token, cfg.Plain, cfg.CA = from.Server, from.Token, from.Plain, from.CA
 	if server := either(c.String("server"), getenv("CHHOST_SERVER")); server != "" && server != from.Server {
-		cfg.Server, cfg.Token, cfg.Plain = server, "", false
+		cfg.Server, cfg.Token, cfg.Plain, cfg.CA = server, "", false, ""
 	}
 	cfg.Server = either(cfg.Server, defaultServer)
 	token, err := givenToken(c, getenv)
@@ -79,6 +80,11 @@ func target(c *cli.Context, getenv func(string) string) (*remoteHost, error) {
 		return nil, err
 	}
 	cfg.Token = either(token, cfg.Token)
+	ca, err := givenCA(c, getenv, cfg.Server)
+	if err != nil {
+		return nil, err
+	}
+	cfg.CA = either(ca, cfg.CA)
 	client, err := remote.New(cfg)
 	if err != nil {
 		return nil, err
@@ -104,6 +110,27 @@ func givenToken(c *cli.Context, getenv func(string) string) (string, error) {
 		return "", fmt.Errorf("the token cannot be read: %w", err)
 	}
 	return oneLine(string(data), file)
+}
+
+// givenCA are the certificates of authorities that a flag gives, or the environment for a
+// host at https://, if any.
+func givenCA(c *cli.Context, getenv func(string) string, server string) (string, error) {
+	file := c.String("ca")
+	if file == "" && strings.HasPrefix(server, "https://") {
+		file = getenv("CHHOST_CA")
+	}
+	if file == "" {
+		return "", nil
+	}
+	data, err := readInput(c, file, 1<<20) // with texts between them
+	if err != nil {
+		return "", fmt.Errorf("the authority's certificate cannot be read: %w", err)
+	}
+	certificates, err := remote.Authorities(data)
+	if err != nil {
+		return "", fmt.Errorf("--ca %s: %w", file, err)
+	}
+	return certificates, nil
 }
 
 // oneLine is a token without what stands around it.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,8 +17,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+	"github.com/chhost/chhost/host/hosttest"
 )
 
 // seen is what a host was asked.
@@ -59,7 +63,7 @@ func clean(t *testing.T) (contexts string) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
-	for _, name := range []string{"CHHOST_CONTEXT", "CHHOST_SERVER", "CHHOST_TOKEN", "CHHOST_TOKEN_FILE", "CHHOST_TENANT"} {
+	for _, name := range []string{"CHHOST_CONTEXT", "CHHOST_SERVER", "CHHOST_TOKEN", "CHHOST_TOKEN_FILE", "CHHOST_TENANT", "CHHOST_CA"} {
 		t.Setenv(name, "")
 	}
 	return filepath.Join(dir, "chhost", "contexts.json")
@@ -96,6 +100,63 @@ func TestTokenStaysWithItsHost(t *testing.T) {
 	if got := fmt.Sprintf("%q", atOther.tokens); got != `["" "Bearer given" "Bearer given"]` {
 		t.Errorf("the other host got %s", got)
 	}
+}
+
+// overTLS is a host whose certificate no authority has signed.
+func overTLS(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(answers(`{"operator":true,"tenants":[]}`)))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// The authorities of a context are its host's, and of no other that is named; the
+// environment's are for https:// only, and a login that names none keeps what there is.
+func TestAuthoritiesStayWithTheirHost(t *testing.T) {
+	file := clean(t)
+	cert, _ := hosttest.MakeCertificate(t, 1, time.Now().Add(time.Hour)).Write(t, t.TempDir())
+	text, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, _ := fakeHost(t, answers(`{"operator":true,"tenants":[]}`))
+	secure, other := overTLS(t), overTLS(t)
+	all := remote.Contexts{}
+	all.Put("default", remote.Context{Server: secure.URL, CA: string(text)})
+	if err := all.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	authorities := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func(want string, args ...string) {
+		t.Helper()
+		code, _, errs := command(t, "token\n", args...)
+		if (code == exitOK) != (want == "") || !strings.Contains(errs, want) {
+			t.Errorf("%q: exit code %d: %s, want %q", args, code, errs, want)
+		}
+	}
+	const ours, machines = "that --ca names, or the context", "that this machine does not know"
+	try(ours, "tenant", "list")
+	try(ours, "tenant", "list", "--server", secure.URL)
+	try("", "tenant", "list", "--server", plain)
+	try(machines, "tenant", "list", "--server", other.URL)
+	try("", "tenant", "list", "--ca", authorities)
+	try("leave --ca out", "tenant", "list", "--server", plain, "--ca", authorities)
+	t.Setenv("CHHOST_CA", authorities)
+	try("", "tenant", "list")
+	try("", "tenant", "list", "--server", plain)
+	try("", "login")
+	t.Setenv("CHHOST_CA", "")
+	try("", "tenant", "list")
+	try("", "login")
+	try("", "tenant", "list")
+	try("", "login", "--server", plain)
+	try("", "tenant", "list")
+	try(machines, "login", "--server", secure.URL)
 }
 
 // Exit codes and what programs read do not change: a refusal is 1, and with --json it

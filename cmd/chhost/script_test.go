@@ -10,12 +10,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 )
@@ -23,6 +26,8 @@ import (
 // scriptCommands are the scripts' own commands:
 //
 //	chhost ARGS...            runs the command
+//	eventually chhost ARGS... runs the command again and again until it succeeds
+//	certificate DIR SERIAL    makes a certificate for localhost that signs itself, DIR/cert.pem with DIR/key.pem
 //	take-port VAR             listens on a free port until the script's end; the variable gets the address
 //	background [NAME=VALUE...] ARGS... runs chhost ARGS, with these variables, until interrupt, or the script's end
 //	wait-line REGEXP [VAR...] waits for a line of its output, behind the last one that was waited for; the variables get the submatches
@@ -40,6 +45,8 @@ import (
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"chhost":      chhost,
+		"eventually":  eventually,
+		"certificate": certificate,
 		"take-port":   takePort,
 		"background":  background,
 		"wait-line":   waitForLine,
@@ -63,8 +70,9 @@ const patience = 5 * time.Minute
 
 // state is what a script's commands have made.
 type state struct {
-	command string   // where the command is
-	vars    []string // the names of the script's environment variables
+	test    testing.TB // that runs all scripts
+	command string     // where the command is
+	vars    []string   // the names of the script's environment variables
 	running *process
 	client  *phxclient.Client
 	channel *phxclient.Channel
@@ -74,8 +82,8 @@ type stateKey struct{}
 
 func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
 
-func setUpState(env *testscript.Env, command string) {
-	s := &state{command: command}
+func setUpState(t testing.TB, env *testscript.Env, command string) {
+	s := &state{test: t, command: command}
 	for _, v := range env.Vars {
 		name, _, _ := strings.Cut(v, "=")
 		s.vars = append(s.vars, name)
@@ -173,6 +181,27 @@ func chhost(ts *testscript.TestScript, neg bool, args []string) {
 	case err == nil && neg:
 		ts.Fatalf("chhost did not fail")
 	}
+}
+
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := ts.Exec(stateOf(ts).command, args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("chhost fails still after %v: %v", patience, err)
+		}
+	}
+}
+
+func certificate(ts *testscript.TestScript, _ bool, args []string) {
+	serial, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	test := stateOf(ts).test
+	hosttest.MakeCertificate(test, serial, time.Now().Add(time.Hour)).Write(test, dir)
 }
 
 var variable = regexp.MustCompile(`^[A-Z_]+=`)

@@ -43,6 +43,10 @@ func serveCommand() *cli.Command {
 			"The tenant's name is then the claim's value. A token that names another one than the\n" +
 			"host name or the path is refused (tenant_mismatch). keys=FILE takes keys that are not\n" +
 			"published, tenants=NAME,NAME bounds whom the issuer speaks for.\n\n" +
+			"The admin API speaks plain HTTP, which is for loopback and for a proxy that takes TLS off.\n" +
+			"With --admin-tls-cert and --admin-tls-key it speaks TLS at any address; its names, such as\n" +
+			"admin.example.com, are those of --admin-host:\n\n" +
+			"   chhost serve --data data --admin-addr 0.0.0.0:4001 --admin-host admin.example.com --admin-tls-cert cert.pem --admin-tls-key key.pem\n\n" +
 			"With --connect, the plugin in FILE decides who may connect at all: its connect\n" +
 			"callback is called for each new socket. It may be one of the routes' plugins.\n\n" +
 			"What --set gives, every plugin reads; what --limit says, every plugin is held to.\n" +
@@ -182,7 +186,10 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
 		return cfg, &usageError{c.Command.Name, "--tls-cert and --tls-key go together: the certificate, and the key that belongs to it"}
 	}
-	var err error
+	err := adminPair(c)
+	if err != nil {
+		return cfg, err
+	}
 	if cfg.Logger, err = newLogger(c, c.App.ErrWriter); err != nil {
 		return cfg, err
 	}

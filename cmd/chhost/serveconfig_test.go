@@ -77,6 +77,8 @@ func TestServeFlagsAreChecked(t *testing.T) {
 	for _, tc := range []struct{ flags, says string }{
 		{"--tls-cert c.pem", "--tls-cert and --tls-key go together"},
 		{"--tls-key k.pem", "--tls-cert and --tls-key go together"},
+		{"--admin-tls-cert c.pem", "--admin-tls-cert and --admin-tls-key go together"},
+		{"--admin-tls-key k.pem", "--admin-tls-cert and --admin-tls-key go together"},
 		{"--trusted-proxy nobody", "--trusted-proxy: "},
 		{"--origin nowhere", "--origin: "},
 		{"--outbox 0", "--outbox 0 is no size"},

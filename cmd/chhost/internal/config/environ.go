@@ -18,7 +18,7 @@ const envPrefix = "CHHOST_"
 var foreign = []string{envPrefix + "SERVICE_", envPrefix + "PORT"}
 
 // others are the variables of commands that talk to a host. No row may have one.
-var others = []string{envPrefix + "CONTEXT", envPrefix + "SERVER", envPrefix + "TENANT", envPrefix + "TOKEN", envPrefix + "TOKEN_FILE"}
+var others = []string{envPrefix + "CONTEXT", envPrefix + "SERVER", envPrefix + "TENANT", envPrefix + "TOKEN", envPrefix + "TOKEN_FILE", envPrefix + "CA"}
 
 // Environment reads an environment in the form of [os.Environ]. A list is one
 // value as it is, or several as the file has them: ["a", "b"]. A variable that names

@@ -10,6 +10,8 @@ func tenantRows() Table {
 		{Name: "issuer", Group: groupTenants, Kind: Texts, Path: PathInKeys, Example: []string{"iss=https://id.example.com jwks=https://id.example.com/jwks.json aud=chhost claim=tenant"}, Usage: "with --data: the tokens of an issuer name the tenant of a client by a claim (tenant, unless claim= says another), and let it in; `iss=TEXT` with jwks=URL or keys=FILE, and aud=TEXT, claim=NAME, tenants=NAME,NAME"},
 		{Name: "admin-addr", Group: groupTenants, Default: DefaultAdminAddr, Usage: "with --data: the admin API listens on `HOST:PORT`, where only operators should come"},
 		{Name: "admin-host", Group: groupTenants, Kind: Texts, Example: []string{"admin.example.com"}, Usage: "the admin API answers to the name `NAME` too, besides localhost and addresses"},
+		{Name: "admin-tls-cert", Group: groupTenants, Path: WholePath, Example: []string{"admin-cert.pem"}, Usage: "serve the admin API over https:// with the certificate in `FILE`, in PEM with its chain; read again when it changes"},
+		{Name: "admin-tls-key", Group: groupTenants, Path: WholePath, Example: []string{"admin-key.pem"}, Usage: "the key of that certificate is in `FILE`, in PEM"},
 		{Name: "operator-token-file", Group: groupTenants, Path: WholePath, DefaultText: "operator-token in DIR, made at the first start", Example: []string{"/run/secrets/operator-token"}, Usage: "the operator's token is in `FILE`"},
 	}
 }

@@ -22,8 +22,10 @@ type Context struct {
 	Tenant string `json:"tenant,omitempty"`
 	// Token is a secret.
 	Token string `json:"token,omitempty"`
-	// Plain is [Config.Plain].
-	Plain bool `json:"plain,omitempty"`
+	// Plain is [Config.Plain], and CA is [Config.CA]: the certificates themselves, so that
+	// whom the token goes to does not change with a file elsewhere.
+	Plain bool   `json:"plain,omitempty"`
+	CA    string `json:"ca,omitempty"`
 }
 
 // Contexts are those that a user has, by name.
@@ -32,6 +34,9 @@ type Contexts struct {
 	Current  string             `json:"current,omitempty"`
 	Contexts map[string]Context `json:"contexts,omitempty"`
 }
+
+// maxContexts is how large the file may be, in bytes.
+const maxContexts = 1 << 20
 
 // ContextsFile is where the contexts of a user are.
 func ContextsFile(getenv func(string) string) (string, error) {
@@ -64,7 +69,7 @@ func ReadContexts(file string) (Contexts, error) {
 	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		return all, fmt.Errorf("others may look into %s, which holds tokens: chmod 600 it", file)
 	}
-	data, err := readAll(f, 1<<20)
+	data, err := readAll(f, maxContexts)
 	if err != nil {
 		return all, fmt.Errorf("%s: %w", file, err)
 	}
@@ -79,6 +84,9 @@ func (all Contexts) Write(file string) error {
 	data, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
+	}
+	if len(data) >= maxContexts {
+		return fmt.Errorf("the contexts are too many for %s: chhost logout NAME forgets one", file)
 	}
 	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -112,6 +112,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if errors.As(err, &of) {
 		err = of.Err
 	}
+	if told := c.mistrust(err); told != nil {
+		return told
+	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("nobody answers at %s: does chhost serve --data run there, with this --admin-addr? (%w)", c.Server(), err)
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// Plain sends the token over http:// to other machines too. Default: it is refused,
 	// since whoever is on the way would read it.
 	Plain bool
+	// CA are the certificates of the authorities, in PEM, by one of which the host's own has
+	// to be signed; they are for https:// only. Empty: those that this machine knows.
+	CA string
 	// Agent is sent as the user agent. Default that of package http.
 	Agent string
 }
@@ -59,9 +62,17 @@ func New(c Config) (*Client, error) {
 	if base.Scheme == "http" && c.Token != "" && !c.Plain && !isLoopback(base.Hostname()) {
 		return nil, fmt.Errorf("the token would cross the network to %s unencrypted: use https://, or a tunnel such as ssh -L 4001:127.0.0.1:4001 %s, or log in with --plain if the network is yours alone", base.Host, base.Hostname())
 	}
+	if base.Scheme == "http" && c.CA != "" {
+		return nil, fmt.Errorf("the certificate of an authority is for https://, and %s speaks no TLS: leave --ca out, or ask for it with https://", base)
+	}
+	secure, err := trusting(c.CA)
+	if err != nil {
+		return nil, err
+	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:       secure,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: headerWait,
 		MaxIdleConns:          2,
@@ -197,6 +208,9 @@ func (c *Client) send(ctx context.Context, call Call) (*http.Response, error) {
 	data, err := readAll(resp.Body, maxFailed)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
+	}
+	if speaksTLS(c, resp.StatusCode, data) {
+		return nil, fmt.Errorf("%s speaks TLS: ask for it with https://%s", c.Server(), strings.TrimPrefix(c.Server(), "http://"))
 	}
 	return nil, failure(c.Server(), resp, data)
 }
