@@ -58,7 +58,7 @@ var rooms = []room{
 
 	{"host/channel/channeltest", 2, "", "host/channel host/phx host/pubsub", ""},
 	{"host/presence", 2, "Tracks who is in a topic", "host/phx host/pubsub", ""},
-	{"host/hosttest/conversation", 2, "Reads golden dialogues", "host/phx host/phx/phxclient", ""},
+	{"host/hosttest/conversation", 2, "Reads golden dialogues", "host/phx host/phx/phxclient host/registry host/token", ""},
 	{"host/pubsub/natspubsub", 2, "", "host/phx host/pubsub", "github.com/nats-io/nats.go"},
 	{"host/pubsub/pubsubtest", 2, "", "host/phx host/pubsub", ""},
 	{"host/pubsub/redispubsub", 2, "", "host/phx host/pubsub", "github.com/redis/rueidis"},

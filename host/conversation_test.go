@@ -96,6 +96,11 @@ func runDialogues(t *testing.T, cfg host.Config, file *conversation.File, versio
 		t.Run(d.Title, func(t *testing.T) {
 			cfg, clock := cfg, file.Clock()
 			cfg.Now, cfg.AfterFunc = clock.Now, clock.AfterFunc
+			store, err := file.Registry()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Registry = store
 			target := serve(t, cfg, file.Nodes)
 			target.LongPoll, target.Clock = transport == "longpoll", clock
 			if err := d.Run(t.Context(), target, version); err != nil {

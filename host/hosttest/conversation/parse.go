@@ -16,11 +16,17 @@
 //	now TIME               what the clock shows when a dialogue begins (RFC 3339)
 //	channels N             how many topics a client may join
 //	nodes N                how many nodes the server has, 1 to 9
+//	secret TEXT            clients need a token that is signed with this (HS256), of 32 bytes or more
+//	claims NAME=VALUE ...  what such tokens say, unless a dialogue says otherwise; iss and aud are the server's too
 //
 // In a dialogue, a letter names a client, which connects when it is named first:
 //
 //	a> FRAME         a sends the frame
 //	a< FRAME         the next frame that a receives is this one
+//	a connect NAME=VALUE ...
+//	                 a connects, which it has not yet, with these params
+//	a refused REASON NAME=VALUE ...
+//	                 a connects with these params, and is not let in for this reason
 //	a close          a closes its connection
 //	a closed CODE    the server closes a's connection with that code
 //	at 5s            moves the clock: so much time has passed since the beginning
@@ -55,6 +61,14 @@
 // with its quotes, for what a line cannot hold or show: "[\"1\",null,\"\xff\"". In
 // frames and raw lines %{TEXT*N} stands for TEXT N times; a line may grow to 2 MiB.
 //
+// Where there is a secret, %{token NAME=VALUE ...} stands for a token (a JWT) with the
+// file's claims and these, of which exp, nbf and iat are durations from the beginning of
+// the dialogue, which a line "now" has to set; others are texts, and NAME= leaves a claim
+// out. %{forged NAME=VALUE ...} is the same with a signature of somebody else:
+//
+//	a connect token=%{token sub=ada exp=60s}
+//	a> [null,"1","phoenix","access_token",{"token":"%{token sub=ada exp=2m}"}]
+//
 // Over long-polling, which carries no bytes to a client, v2b< lines are passed over.
 //
 // Time passes at lines "at" only, which go forward: timers of the server that are
@@ -85,6 +99,7 @@ type File struct {
 	// Nodes is how many nodes the server has, at least 1.
 	Nodes     int
 	Dialogues []Dialogue
+	tokens    issuer // see [File.Registry]
 }
 
 // Clock returns a new clock for one dialogue.
@@ -143,6 +158,10 @@ func (f *File) parseLine(n int, line string) error {
 	if len(f.Dialogues) == 0 {
 		return f.parseSetting(line)
 	}
+	line, err := f.withTokens(line)
+	if err != nil {
+		return err
+	}
 	s, err := parseStep(line)
 	if err != nil {
 		return err
@@ -191,8 +210,13 @@ func (f *File) parseSetting(line string) (err error) {
 		if f.Nodes, err = strconv.Atoi(words[1]); err != nil || f.Nodes < 1 || f.Nodes > 9 {
 			return fmt.Errorf("%q is not a number of nodes, 1 to 9", words[1])
 		}
+	case len(words) == 2 && words[0] == "secret":
+		return f.parseSecret(words[1])
+	case len(words) > 1 && words[0] == "claims":
+		f.tokens.claims, err = parseClaims(f.tokens.claims, words[1:])
+		return err
 	default:
-		return fmt.Errorf("expected serve PATTERN PLUGIN, now TIME, channels N, nodes N or == TITLE, not %q", shown(line))
+		return fmt.Errorf("expected serve PATTERN PLUGIN, now TIME, channels N, nodes N, secret TEXT, claims NAME=VALUE or == TITLE, not %q", shown(line))
 	}
 	return nil
 }

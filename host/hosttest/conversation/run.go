@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -117,19 +118,42 @@ func (r *run) client(ctx context.Context, name string, node int) (*client, error
 		}
 		return c, nil
 	}
-	node = max(node, 1)
-	url := r.target.URL
+	return r.connect(ctx, name, max(node, 1), nil)
+}
+
+// connect connects a client, which has no connection.
+func (r *run) connect(ctx context.Context, name string, node int, params url.Values) (*client, error) {
+	address := r.target.URL
 	if r.target.Cluster != nil {
-		url = r.target.Cluster.URL(node)
+		address = r.target.Cluster.URL(node)
 	}
 	vsn := map[string]string{"v1": "1.0.0", "v2": "2.0.0"}[r.version]
-	conn, err := phxclient.Dial(ctx, url, phxclient.Options{Version: vsn, LongPoll: r.target.LongPoll, MaxFrame: 2 * maxLine})
+	conn, err := phxclient.Dial(ctx, address, phxclient.Options{Version: vsn, LongPoll: r.target.LongPoll, MaxFrame: 2 * maxLine, Params: params})
 	if err != nil {
 		return nil, fmt.Errorf("%s could not connect: %w", name, err)
 	}
 	c := &client{name: name, node: node, conn: conn}
 	r.clients[name] = c
 	return c, nil
+}
+
+// arrive has a client connect with params, and be let in or not.
+func (r *run) arrive(ctx context.Context, s step) error {
+	if r.clients[s.client] != nil {
+		return fmt.Errorf("%s is connected already: it connects when it is named first, unless a line says how before that", s.client)
+	}
+	_, err := r.connect(ctx, s.client, max(s.node, 1), s.params)
+	if s.kind == stepConnect {
+		return err
+	}
+	var refused *phxclient.HandshakeError
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s should have been refused with %s, and was let in", s.client, s.reason)
+	case !errors.As(err, &refused) || refusal(refused.Body) != s.reason:
+		return fmt.Errorf("%s should have been refused with %s, but: %w", s.client, s.reason, err)
+	}
+	return nil
 }
 
 func (r *run) step(ctx context.Context, s step) error {
@@ -141,6 +165,9 @@ func (r *run) step(ctx context.Context, s step) error {
 	}
 	ctx, cancel := r.target.patient(ctx)
 	defer cancel()
+	if s.kind == stepConnect || s.kind == stepRefused {
+		return r.arrive(ctx, s)
+	}
 	c, err := r.client(ctx, s.client, s.node)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +22,8 @@ const (
 	stepReceive
 	stepClose
 	stepClosed
+	stepConnect
+	stepRefused
 	stepAt
 	stepCut
 	stepMend
@@ -38,6 +41,8 @@ type step struct {
 	raw     phx.Frame
 	code    int
 	at      time.Duration
+	params  url.Values // that the client connects with
+	reason  string     // why it is refused
 }
 
 // What a step looks like: one of clients, a raw frame, the clock's, and those of
@@ -47,6 +52,7 @@ var (
 	rawForm  = regexp.MustCompile(`^(?:([a-z])(?:@([1-9]))? )?(v[12])(b?)([<>])(?: (.*))?$`)
 	atForm   = regexp.MustCompile(`^(?:(v[12]) )?at (\S+)$`)
 	linkForm = regexp.MustCompile(`^(?:(v[12]) )?link (cut|mend)$`)
+	joinForm = regexp.MustCompile(`^(?:(v[12]) )?([a-z])(?:@([1-9]))? (?:connect|refused ([a-z_]+))((?: +[^ =]+=\S*)*)$`)
 	nodeForm = regexp.MustCompile(`^(?:(v[12]) )?node ([1-9]) (stop|start)$`)
 )
 
@@ -78,9 +84,16 @@ func parseStep(line string) (step, error) {
 		s.node = digit(m[2])
 		return s, err
 	}
+	if m := joinForm.FindStringSubmatch(line); m != nil {
+		s := step{version: m[1], client: m[2], node: digit(m[3]), kind: stepConnect, reason: m[4], params: params(strings.Fields(m[5]))}
+		if s.reason != "" {
+			s.kind = stepRefused
+		}
+		return s, nil
+	}
 	m := stepForm.FindStringSubmatch(line)
 	if m == nil {
-		return step{}, fmt.Errorf("expected a> FRAME, a< FRAME, a v2> RAW, a v2b> BASE64, a close, a closed CODE, at TIME, link cut, link mend, node N stop or node N start, not %q", shown(line))
+		return step{}, fmt.Errorf("expected a> FRAME, a< FRAME, a v2> RAW, a v2b> BASE64, a connect NAME=VALUE, a refused REASON NAME=VALUE, a close, a closed CODE, at TIME, link cut, link mend, node N stop or node N start, not %q", shown(line))
 	}
 	s := step{version: m[1], client: m[2], node: digit(m[3])}
 	switch {
@@ -151,7 +164,7 @@ func expand(line string) (string, error) {
 			plain = rest[:m[0]]
 		}
 		if strings.Contains(plain, "%{") {
-			return "", fmt.Errorf("%%{ begins a repetition, %%{TEXT*N}, in %q there is none; where it means itself one of the two is written as an escape", shown(line))
+			return "", fmt.Errorf("%%{ begins a repetition, %%{TEXT*N}, or a token, %%{token NAME=VALUE}, in %q there is none; where it means itself one of the two is written as an escape", shown(line))
 		}
 		out.WriteString(plain)
 		if m == nil {
