@@ -25,6 +25,8 @@ func testCommand() *cli.Command {
 			"first; a line that starts with # is a comment:\n\n" +
 			"   a> FRAME              a sends a frame, [join_ref, ref, topic, event, payload]\n" +
 			"   a< FRAME              the next frame that a receives is this one\n" +
+			"   a connect NAME=VALUE  a connects, which it has not yet, with these params\n" +
+			"   a refused REASON ...  so it does, and is not let in for this reason\n" +
 			"   a close               a closes its connection\n" +
 			"   a closed CODE         the server closes a's connection with that code\n" +
 			"   at 5s                 so much time has passed since the beginning: timers come\n" +
@@ -33,7 +35,12 @@ func testCommand() *cli.Command {
 			"At the end nobody may have received anything else. Before the first dialogue may stand\n\n" +
 			"   serve PATTERN PLUGIN  the topics that the plugin gets, by its own name (all, if there is no such line)\n" +
 			"   now TIME              what the clock shows at the beginning, such as 2015-03-24T09:21:40Z\n" +
-			"   channels N            how many topics a client may join\n\n" +
+			"   channels N            how many topics a client may join\n" +
+			"   secret TEXT           clients need a token, signed with this (HS256; 32 bytes or more)\n" +
+			"   claims NAME=VALUE     what tokens say, unless a dialogue says otherwise: iss, aud, sub, exp=60s\n\n" +
+			"With a secret, %{token NAME=VALUE} in a line stands for a token with those claims and\n" +
+			"these; its times count from the beginning, which a line now has to set:\n\n" +
+			"   a connect token=%{token sub=ada exp=60s}\n\n" +
 			"Examples:\n\n" +
 			"   chhost test foods\n" +
 			"   chhost test foods -run 'refused|ignored' -v",

@@ -159,7 +159,10 @@ func (p *Player) dialogue(ctx context.Context, s *script, i int, cfg host.Config
 		}
 		kept := &tail{}
 		cfg.Logger = newLog(io.MultiWriter(kept, p.log()))
-		performance := s.prepare(i, version, &cfg)
+		performance, err := s.prepare(i, version, &cfg)
+		if err != nil {
+			return nil, err
+		}
 		began := time.Now()
 		failure, err := against(ctx, cfg, func(h *host.Host, url string) error { return performance.play(ctx, h, url, p.Patience) })
 		if err == nil && ctx.Err() != nil {

@@ -92,11 +92,13 @@ type performance struct {
 
 // prepare sets what the file says of the host, and a clock that stands still
 // until the dialogue moves it.
-func (s *script) prepare(dialogue int, version string, cfg *host.Config) *performance {
+func (s *script) prepare(dialogue int, version string, cfg *host.Config) (*performance, error) {
 	p := &performance{s, dialogue, version, s.file.Clock()}
 	cfg.Now, cfg.AfterFunc = p.clock.Now, p.clock.AfterFunc
 	cfg.Limits.Channels = s.file.Channels
-	return p
+	var err error
+	cfg.Registry, err = s.file.Registry()
+	return p, err
 }
 
 // play plays the dialogue against a host that was made of what prepare has set,
