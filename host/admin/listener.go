@@ -31,7 +31,8 @@ func (a *API) Server() *http.Server {
 	only.SetHTTP1(true)
 	return &http.Server{
 		Handler: a, Protocols: only, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHead,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what strangers do to a connection
+		ConnState: newVisitors(a.log).note,
+		ErrorLog:  slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what strangers do to a connection
 	}
 }
 

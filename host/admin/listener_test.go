@@ -35,14 +35,21 @@ func bubbleWith(t *testing.T, secure bool) (r *rig, dial func() net.Conn) {
 
 // bubbleTLS is a bubble that speaks TLS, with what its clients need for that.
 func bubbleTLS(t *testing.T) (r *rig, raw func() net.Conn, trusting *tls.Config) {
+	secure, trusting := secured(t)
+	r, raw = bubbleOf(t, secure)
+	return r, raw, trusting
+}
+
+// secured is what TLS is spoken with on both sides.
+func secured(t *testing.T) (host, client *tls.Config) {
+	t.Helper()
 	made := hosttest.MakeCertificate(t, 1, time.Now().Add(24*time.Hour))
 	cert, key := made.Write(t, t.TempDir())
 	secure, err := admin.TLS(cert, key, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, raw = bubbleOf(t, secure)
-	return r, raw, &tls.Config{RootCAs: made.Pool, ServerName: "localhost"}
+	return secure, &tls.Config{RootCAs: made.Pool, ServerName: "localhost"}
 }
 
 // lastAnswer is an answer behind which the connection ends.

@@ -42,6 +42,17 @@ func bubble(t *testing.T) (r *rig, dial func() net.Conn) { return bubbleOf(t, ni
 
 // bubbleOf is a bubble that speaks TLS, if it is given what with.
 func bubbleOf(t *testing.T, secure *tls.Config) (r *rig, dial func() net.Conn) {
+	r, l := pipesOf(t, secure)
+	return r, func() net.Conn {
+		client, host := net.Pipe()
+		l.conns <- host
+		t.Cleanup(func() { _ = client.Close() })
+		return client
+	}
+}
+
+// pipesOf is bubbleOf with the listener itself.
+func pipesOf(t *testing.T, secure *tls.Config) (*rig, *pipes) {
 	store := registry.NewMemory(registry.Config{})
 	if _, err := store.Create(t.Context(), registry.Tenant{Name: "acme"}, registry.Entry{}); err != nil {
 		t.Fatal(err)
@@ -53,7 +64,7 @@ func bubbleOf(t *testing.T, secure *tls.Config) (r *rig, dial func() net.Conn) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	r = newOffline(t, store, nil)
+	r := newOffline(t, store, nil)
 	l := &pipes{make(chan net.Conn), make(chan struct{})}
 	listener := net.Listener(l)
 	if secure != nil {
@@ -69,12 +80,7 @@ func bubbleOf(t *testing.T, secure *tls.Config) (r *rig, dial func() net.Conn) {
 		<-ended
 		time.Sleep(time.Second) // of the bubble: the server is polite to whom it refuses
 	})
-	return r, func() net.Conn {
-		client, host := net.Pipe()
-		l.conns <- host
-		t.Cleanup(func() { _ = client.Close() })
-		return client
-	}
+	return r, l
 }
 
 // A request that does not come whole is given up, whether its body is wanted or not.
