@@ -54,6 +54,9 @@ func (e *Error) advice() string {
 	case http.StatusUnauthorized:
 		return "Log in with chhost login, or name another token with CHHOST_TOKEN or --token-file."
 	case http.StatusForbidden:
+		if e.Code == "host_not_allowed" {
+			return "Name the host by its address, or have chhost serve use --admin-host with the name that you ask for."
+		}
 		if strings.Contains(e.Code, "operator") || e.Code == "forbidden" {
 			return "A deploy token is for the plugins of one tenant; the rest is the operator's: chhost contexts shows who you are."
 		}

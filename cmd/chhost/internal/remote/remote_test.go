@@ -75,6 +75,7 @@ func TestRefusals(t *testing.T) {
 		"token":    {401, `{"error":{"code":"unauthorized","message":"no such token"}}`, []string{"no such token", "chhost login"}},
 		"unknown":  {404, `{"error":{"code":"unknown","message":"no plugin \"foods\""}}`, []string{`no plugin "foods" (unknown)`, "chhost push", "chhost contexts"}},
 		"revision": {412, `{"error":{"code":"revision_conflict","message":"it is 8"}}`, []string{"it is 8", "tenant show"}},
+		"name":     {403, `{"error":{"code":"host_not_allowed","message":"not this name"}}`, []string{"not this name (host_not_allowed)", "--admin-host"}},
 		"control":  {400, `{"error":{"code":"c\u001b[2J","message":"a\u001b]0;b\nc"}}`, []string{"a\ufffd]0;b\n  c (c\ufffd[2J)"}},
 		"a page":   {502, `<html>bad gateway</html>`, []string{"502 Bad Gateway", "admin API"}},
 		"empty":    {500, ``, []string{"500"}},

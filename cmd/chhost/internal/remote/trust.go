@@ -76,6 +76,8 @@ func (c *Client) mistrust(err error) error {
 		return fmt.Errorf("the certificate of %s is not for that name: ask for the host by one that the certificate has, with --server (%w)", at, err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Errorf("the certificate of %s has expired, or is not valid yet: its operator has to renew it, unless the clock of this machine is wrong (%w)", at, err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("the certificate of %s is not one that can be trusted: its operator has to replace it (%w)", at, err)
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noRecord):
 		return fmt.Errorf("%s does not speak TLS: ask for it with http://, or have chhost serve use --admin-tls-cert and --admin-tls-key (%w)", at, err)
 	}
