@@ -121,6 +121,7 @@ func TestAMessageWithoutAnEnd(t *testing.T) {
 		}
 		p.frame(first, "")
 		sent := make(chan struct{})
+		p.late = true
 		go func() {
 			defer close(sent)
 			for {
