@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // RestSweeps is for how many looks a version may rest before its code is forgotten.
@@ -30,6 +32,9 @@ func SetLoadPatience(_ testing.TB, t *Tenant, d time.Duration) { t.estate.dir.pa
 func (d *Directory) BeginAlone(busy *atomic.Bool, f func(ctx context.Context)) bool {
 	return d.beginAlone(busy, f)
 }
+
+// PluginLimits are those of each of the tenant's plugins.
+func PluginLimits(t *Tenant) wasm.Limits { return t.pluginLimits() }
 
 // SetClock changes what time it is. Nothing may be under way.
 func (d *Directory) SetClock(_ testing.TB, now func() time.Time) { d.now = now }

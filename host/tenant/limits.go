@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/registry"
@@ -38,6 +39,7 @@ const (
 	limitFuel        = "callback_fuel"
 	limitJoinFuel    = "join_fuel"
 	limitInstances   = "instances"
+	limitWait        = "wait_ms"
 	limitPayload     = "payload_bytes"
 	limitEffects     = "effects"
 	limitAssigns     = "assigns_bytes"
@@ -47,6 +49,9 @@ const (
 	limitJoins       = "joins_per_second"
 	limitPublishes   = "publishes_per_second"
 )
+
+// mostWait is an hour in milliseconds; more would be an error that nobody sees.
+const mostWait = 3_600_000
 
 // LimitTable lists all limits that a record may set, in the order in which they are
 // documented.
@@ -66,6 +71,7 @@ func LimitTable() []Limit {
 		{limitFuel, "fuel", 50_000_000, string(wasm.LimitOutOfFuel), "what one callback may use"},
 		{limitJoinFuel, "fuel", 200_000_000, string(wasm.LimitOutOfFuel), "what join, connect and the start of an instance may use"},
 		{limitInstances, "instances", 0, string(phx.ReasonBusy), "callbacks of one version that run at once; twice the processors unless set"},
+		{limitWait, "ms", 2000, string(phx.ReasonBusy), "how long a connection, a join or an event waits for its turn at a plugin; an hour at most"},
 		{limitPayload, "bytes", 320 << 10, string(phx.ReasonPayloadTooLarge), "one payload, in either direction"},
 		{limitEffects, "effects", 256, "too_many_effects", "what one callback may ask for"},
 		{limitAssigns, "bytes", 16 << 10, "assigns_too_large", "state of one channel"},
@@ -109,6 +115,7 @@ func (t *Tenant) pluginLimits() wasm.Limits {
 	return wasm.Limits{
 		Memory: n(limitGuestMemory), Fuel: r.Limits[limitFuel], JoinFuel: r.Limits[limitJoinFuel], Instances: n(limitInstances),
 		Payload: n(limitPayload), Effects: n(limitEffects), Assigns: n(limitAssigns), LogLines: n(limitLogLines),
+		Wait: time.Duration(min(r.Limits[limitWait], mostWait)) * time.Millisecond,
 	}
 }
 

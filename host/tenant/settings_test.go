@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -344,6 +345,33 @@ func TestPublishRate(t *testing.T) {
 	}
 	if n := acme.Usage().Published; n != 70 {
 		t.Errorf("%d were published", n)
+	}
+}
+
+// TestLimitsOfPlugins: each limit by name that is a plugin's gets there, and no wait is
+// longer than an hour.
+func TestLimitsOfPlugins(t *testing.T) {
+	_, acme := renewing(t)
+	if got := tenant.PluginLimits(acme); got != (wasm.Limits{}) {
+		t.Errorf("without any: %+v", got)
+	}
+	limits := map[string]int64{
+		"instance_memory_bytes": 1, "callback_fuel": 2, "join_fuel": 3, "instances": 4, "wait_ms": 5,
+		"payload_bytes": 6, "effects": 7, "assigns_bytes": 8, "log_lines_per_second": 9,
+	}
+	want := wasm.Limits{Memory: 1, Fuel: 2, JoinFuel: 3, Instances: 4, Wait: 5 * time.Millisecond, Payload: 6, Effects: 7, Assigns: 8, LogLines: 9}
+	if _, err := acme.Set(t.Context(), tenant.Settings{Limits: limits}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tenant.PluginLimits(acme); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	limits["wait_ms"] = math.MaxInt64
+	if _, err := acme.Set(t.Context(), tenant.Settings{Limits: limits}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tenant.PluginLimits(acme).Wait; got != time.Hour {
+		t.Errorf("of the longest wait there is %v is left, want an hour", got)
 	}
 }
 
