@@ -40,6 +40,12 @@ func versioned(t testing.TB, fixture string, n int) []byte {
 	return append(assembled(t, fixture), section...)
 }
 
+// tallies is a version of the plugin that loads are put upon. No event is to be refused
+// because a machine that has much else to do lets it wait.
+func tallies(t testing.TB, n int) *host.Plugin {
+	return &host.Plugin{Name: "tallies", Module: versioned(t, "served/tallies", n), Limits: host.PluginLimits{Wait: deployDeadline}}
+}
+
 const deployDeadline = 5 * time.Minute
 
 func TestDeployErrors(t *testing.T) {
@@ -148,7 +154,7 @@ func (m *member) hear(ctx context.Context, members int) error {
 // which each version's upgrade has changed once.
 func TestSwapUnderLoad(t *testing.T) {
 	const sockets, room, swaps = 200, 10, 20
-	plugin := &host.Plugin{Name: "tallies", Module: versioned(t, "served/tallies", 0)}
+	plugin := tallies(t, 0)
 	server := hosttest.Start(t, host.Config{Routes: []host.Route{{Pattern: "rooms:*", Plugin: plugin}}})
 	ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
 	defer cancel()
@@ -171,7 +177,7 @@ func TestSwapUnderLoad(t *testing.T) {
 		running.Go(func() { errs[2*i+1] = m.hear(ctx, room) })
 	}
 	for n := range swaps {
-		next := &host.Plugin{Module: versioned(t, "served/tallies", n+1)}
+		next := tallies(t, n+1)
 		d, err := server.Deploy(ctx, plugin, next)
 		if err != nil {
 			t.Errorf("swap %d: %v", n+1, err)

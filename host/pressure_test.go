@@ -18,6 +18,7 @@ import (
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
 	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/transport/websocket"
 	"github.com/chhost/chhost/host/wasm"
 )
 
@@ -281,18 +282,30 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 			}
 			n++
 		}
+		begin := time.Now()
 		for server.Subscribers("rooms:1") == 3 {
 			if broadcast(); n*len(text) > most {
 				t.Fatalf("%d bytes have been broadcast, and a client that reads none of them is still there", n*len(text))
 			}
 		}
-		cut := n
-		for range 20 {
+		cut, got, err := n, 0, error(nil)
+		end := n + 20
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			got, err = slow.numbers(ctx, 0, end)
+		}()
+		for n < end {
 			broadcast()
 		}
-		got, err := slow.numbers(ctx, 0, n)
+		<-read
 		var closed *phxclient.CloseError
-		if !errors.As(err, &closed) || closed.Code != socket.CloseTryAgainLater {
+		switch {
+		case errors.As(err, &closed) && closed.Code == socket.CloseTryAgainLater:
+		case err != nil && closed == nil && time.Since(begin) > websocket.DefaultWriteTimeout:
+			// It did not read for so long that nothing more was written to it.
+			t.Logf("on this machine, as it is now, the connection was given up before the client read: %v", err)
+		default:
 			t.Errorf("after %d broadcasts the slow client's connection ended with %v, want the code 1013", got, err)
 		}
 		if got > cut {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chhost/chhost/host"
+	"github.com/chhost/chhost/host/channel"
 	"github.com/chhost/chhost/host/hosttest"
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/phx/phxclient"
@@ -31,6 +32,9 @@ type swapLoad struct {
 	spans         int // of each kind
 	deploys       int // in each span that has some
 	every         time.Duration
+	// wait is how many milliseconds an event may wait for its turn. 0: as long as usual;
+	// one that is refused then counts as lost.
+	wait int64
 }
 
 // talker is one socket in a room. It sends numbers when they are due, whatever has been
@@ -42,6 +46,10 @@ type talker struct {
 	start       time.Time
 	pace        time.Duration
 	sent        atomic.Int64 // with the last one; 0 until that is sent
+	// unanswered has one for each push that is: a machine that cannot keep up has to do
+	// with so many at a time, which the latencies show.
+	unanswered chan struct{}
+	deaf       chan struct{} // closed when nothing is heard any more
 
 	answered  int
 	seen      int // upgrades of its channel, by the last answer
@@ -79,6 +87,11 @@ func (k *talker) talk(stop <-chan struct{}) error {
 			k.sent.Store(int64(n + 1))
 		case <-time.After(time.Until(k.due(n))):
 		}
+		select {
+		case k.unanswered <- struct{}{}:
+		case <-k.deaf:
+			return nil // hear says why
+		}
 		data := fmt.Appendf(nil, `["1","%d",%q,"n",%s]`, n, k.topic, object(message{k.id, n, end}).Data())
 		if err := k.Send(phxclient.Prebuild(phx.Frame{Data: data})); err != nil {
 			return fmt.Errorf("push %d: %w", n, err)
@@ -90,6 +103,7 @@ func (k *talker) talk(stop <-chan struct{}) error {
 // hear reads answers and broadcasts, each of which has to be the next one of its kind,
 // until it has all answers and all members have said that they are at the end.
 func (k *talker) hear() error {
+	defer close(k.deaf)
 	next := make(map[int]int)
 	for ends := 0; ends < k.members || int64(k.answered) != k.sent.Load(); {
 		f, err := k.Receive()
@@ -122,6 +136,7 @@ func (k *talker) answer(ref, body string) error {
 		k.latencies = append(k.latencies, latency{due, now.Sub(due)})
 	}
 	k.answered++
+	<-k.unanswered
 	// The guest counts from 0 again after 99.
 	tens, ones := body[len(before)], body[len(before)+1]
 	more := (10*int(tens-'0') + int(ones-'0') - k.seen%100 + 100) % 100
@@ -155,6 +170,13 @@ func (l swapLoad) run(t *testing.T) time.Duration {
 	ctx, cancel := context.WithTimeout(t.Context(), deployDeadline)
 	defer cancel()
 	acme := settle(t, server, "acme", versioned(t, "served/tallies", 1))
+	if l.wait > 0 {
+		s := tenant.SettingsOf(acme.Record())
+		s.Limits = map[string]int64{"wait_ms": l.wait}
+		if _, err := acme.Set(ctx, s, tenant.Request{Operator: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := acme.Upload(ctx, tenant.Upload{Plugin: "it", Module: versioned(t, "served/tallies", 2)}); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +192,8 @@ func (l swapLoad) run(t *testing.T) time.Duration {
 			t.Fatal(err)
 		}
 		defer conn.Abort()
-		talkers[i] = &talker{LeanConn: conn, id: i, members: l.room, topic: fmt.Sprintf("rooms:%d", i/l.room), pace: pace}
+		talkers[i] = &talker{LeanConn: conn, id: i, members: l.room, topic: fmt.Sprintf("rooms:%d", i/l.room), pace: pace,
+			unanswered: make(chan struct{}, channel.MailboxEvents/4), deaf: make(chan struct{})}
 		if err := talkers[i].enter(); err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +274,7 @@ func added(t *testing.T, talkers []*talker, turns []time.Time) time.Duration {
 // TestDeployUnderLoad: while a tenant deploys again and again, no socket is closed, no
 // message lost, doubled or reordered, and every channel is upgraded each time.
 func TestDeployUnderLoad(t *testing.T) {
-	swapLoad{sockets: 100, room: 5, perSecond: 1000, spans: 2, deploys: 5, every: 50 * time.Millisecond}.run(t)
+	swapLoad{sockets: 100, room: 5, perSecond: 1000, spans: 2, deploys: 5, every: 50 * time.Millisecond, wait: deployDeadline.Milliseconds()}.run(t)
 }
 
 // TestProofDeployUnderLoad is the full form, with a bound on what it adds to the

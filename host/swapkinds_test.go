@@ -94,7 +94,7 @@ func (l kindsLoad) answered(ctx context.Context, all []*member, n int64) error {
 // sockets are in.
 func TestSwapEveryKind(t *testing.T) {
 	load := kindsLoad{sockets: 20, swaps: 10, between: 1}
-	plugin := &host.Plugin{Name: "tallies", Module: versioned(t, "served/tallies", 0)}
+	plugin := tallies(t, 0)
 	server := hosttest.Start(t, host.Config{Routes: []host.Route{
 		{Pattern: "wasm:*", Plugin: plugin},
 		{Pattern: "native:*", Handler: nativeTallies(t)},
@@ -116,7 +116,7 @@ func TestSwapEveryKind(t *testing.T) {
 			cancel()
 			break
 		}
-		next := &host.Plugin{Module: versioned(t, "served/tallies", n+1)}
+		next := tallies(t, n+1)
 		d, err := server.Deploy(ctx, plugin, next)
 		if err != nil || d.Moved != len(rooms["wasm"]) || d.Stayed != 0 {
 			t.Errorf("swap %d: %+v, %v; want all %d channels moved", n+1, d, err, len(rooms["wasm"]))
