@@ -12,13 +12,32 @@ import (
 // become shorter by its configuration.
 const leaveOut = 1000
 
+// ownMark is how the JSON of an entry ends that is [Entry.Own], and no other's, since it
+// is the last field: whose share an entry counts against can be told of a hundred
+// thousand of them without reading them. Own entries of before there were shares have no
+// mark, and count as the operator's.
+const ownMark = `,"own":true}`
+
+// shareOf is the name of the share that a stored entry counts against.
+func shareOf(k, v []byte) string {
+	if bytes.HasSuffix(v, []byte(ownMark)) {
+		return string(k[8:])
+	}
+	return ""
+}
+
 // append numbers an entry, if there is one, and leaves out those that are too old.
 func (d *Disk) append(tx *bolt.Tx, entry *Entry) error {
 	if entry == nil {
 		return nil
 	}
 	log := bucket(tx, auditBucket)
-	log.FillPercent = 0.9 // nothing is ever put in between
+	log.FillPercent = 0.9 // little is ever put in between
+	kept := d.shares
+	d.shares = nil // what is known of it holds again when this is committed
+	if kept == nil {
+		kept = countShares(log)
+	}
 	number, err := log.NextSequence()
 	if err != nil {
 		return err
@@ -32,18 +51,38 @@ func (d *Disk) append(tx *bolt.Tx, entry *Entry) error {
 	if err := log.Put(key, sealed); err != nil {
 		return err
 	}
-	var old [][]byte
-	c := log.Cursor()
-	for k, _ := c.First(); k != nil && len(old) < leaveOut; k, _ = c.Next() {
-		if number-binary.BigEndian.Uint64(k) < uint64(d.entries) {
+	kept.add(keptEntry{number, shareOf(key, sealed)})
+	for range leaveOut {
+		old, full := kept.next(d.entries)
+		if !full {
 			break
 		}
-		old = append(old, bytes.Clone(k))
-	}
-	for _, k := range old {
-		if err := log.Delete(k); err != nil {
+		if err := deleteEntry(log, old.number); err != nil {
 			return err
 		}
+		kept.drop(old)
+	}
+	tx.OnCommit(func() { d.shares = kept })
+	return nil
+}
+
+// countShares finds out what the log keeps of whom.
+func countShares(log *bolt.Bucket) *shares {
+	kept := new(shares)
+	c := log.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if len(k) >= 8 {
+			kept.add(keptEntry{binary.BigEndian.Uint64(k), shareOf(k, v)})
+		}
+	}
+	return kept
+}
+
+// deleteEntry removes the entry of a number, which also names its tenant.
+func deleteEntry(log *bolt.Bucket, number uint64) error {
+	first := binary.BigEndian.AppendUint64(nil, number)
+	if k, _ := log.Cursor().Seek(first); bytes.HasPrefix(k, first) {
+		return log.Delete(bytes.Clone(k))
 	}
 	return nil
 }

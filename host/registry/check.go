@@ -158,6 +158,14 @@ func (e Entry) filled(tenant string, revision uint64) Entry {
 	return e
 }
 
+// share is the name of the share of the log that the entry counts against, see [shares].
+func (e Entry) share() string {
+	if e.Own {
+		return e.Tenant
+	}
+	return ""
+}
+
 // check holds an entry to its bound before a number is given.
 func (e Entry) check() error {
 	if e.Action == "" {

@@ -34,6 +34,8 @@ type Disk struct {
 
 	// writing is held for one transaction that writes.
 	writing sync.Mutex
+	// shares is what the audit log keeps of whom, for who is writing; nil: not known.
+	shares *shares
 	// stuck is why no more may be written; dead is why nothing can be read either.
 	stuck, dead atomic.Pointer[error]
 	// panicked: the database's locks may be held for ever.

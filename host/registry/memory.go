@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 
 // Config is how a store is kept. The zero value is the default.
 type Config struct {
-	// Entries is how many entries the audit log keeps; beyond, the oldest are left out.
-	// Default [MaxEntries].
+	// Entries is how many entries the audit log keeps; beyond, old ones are left out, see
+	// [Entry]. Default [MaxEntries].
 	Entries int
 	// Log is told what a [Disk] finds and repairs when it is opened. Default: nobody.
 	Log *slog.Logger
@@ -40,6 +41,7 @@ type Memory struct {
 	pins    map[Digest]int    // how many changes under way need it
 	modules map[Digest][]byte
 	log     []Entry
+	shares  shares // of log
 	last    uint64
 }
 
@@ -218,8 +220,15 @@ func (m *Memory) append(entry Entry) error {
 	}
 	m.last++
 	m.log = append(m.log, entry)
-	if more := len(m.log) - m.entries; more > 0 {
-		m.log = m.log[more:]
+	m.shares.add(keptEntry{entry.Number, entry.share()})
+	for old, full := m.shares.next(m.entries); full; old, full = m.shares.next(m.entries) {
+		m.shares.drop(old)
+		i, _ := slices.BinarySearchFunc(m.log, old.number, func(e Entry, n uint64) int { return cmp.Compare(e.Number, n) })
+		if i == 0 {
+			m.log = m.log[1:]
+			continue
+		}
+		m.log = slices.Delete(m.log, i, i+1)
 	}
 	return nil
 }

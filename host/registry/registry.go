@@ -156,6 +156,11 @@ type Deploy struct {
 }
 
 // Entry is a line of the audit log: who changed what, and when. It holds no secrets.
+//
+// The log is bounded, see [Config], and what tenants do leaves out nothing of others: half
+// of it is kept for the operator's entries, those that are not Own, and what is left the
+// tenants share. When it is full the oldest of the operator's entries goes if they are
+// more than half, and otherwise the oldest Own entry of the tenant that has the most.
 type Entry struct {
 	// Number counts the entries of the store, from 1; the store gives it.
 	Number uint64    `json:"number"`
@@ -168,6 +173,10 @@ type Entry struct {
 	Detail string `json:"detail,omitempty"`
 	// Revision is the tenant's after the change.
 	Revision uint64 `json:"revision,omitempty"`
+	// Own: the tenant has brought it about, by one of its tokens or by what its plugins
+	// did, and not the operator. It counts against the tenant's share of the log, and the
+	// next of this name has the same share.
+	Own bool `json:"own,omitempty"` // the last one, see ownMark
 }
 
 var (
@@ -255,7 +264,8 @@ type Store interface {
 	Module(ctx context.Context, d Digest) ([]byte, error)
 	// Audit returns at most limit entries of the log that come after number after,
 	// oldest first; of one tenant if tenant is not empty. A limit of 0 or of more than
-	// [MaxRead] is MaxRead.
+	// [MaxRead] is MaxRead. Which are left out for others is said at [Entry]: numbers may
+	// be missing anywhere.
 	Audit(ctx context.Context, tenant string, after uint64, limit int) ([]Entry, error)
 	// Append writes an entry that belongs to no change.
 	Append(ctx context.Context, entry Entry) error

@@ -31,6 +31,7 @@ const (
 	tenants        = "tenants are yielded by name, and the loop may use the store"
 	audit          = "the audit log tells each change once, in order"
 	auditBound     = "the audit log is bounded, and its numbers go on"
+	auditShares    = "what tenants do leaves nothing of others out of the audit log"
 	race           = "uploads and deploys race: numbers are given once, one version is active, the history is a line"
 	manyTenants    = "tenants are changed at the same time"
 	contextDone    = "a context that is done changes nothing"
@@ -454,6 +455,22 @@ func faults() []fault {
 			})},
 		{name: "keeps more entries", caught: map[string]string{auditBound: "entries are kept"},
 			store: func(store) store { return registry.NewMemory(registry.Config{Entries: 60}) }},
+		{name: "does not know whose entries are whose", caught: map[string]string{audit: "the audit log", auditShares: "entries of the operator"},
+			store: of(func(b *broken, sound store) {
+				b.append = func(ctx context.Context, e entry) error {
+					e.Own = false
+					return sound.Append(ctx, e)
+				}
+			})},
+		{name: "leaves out the newest", caught: map[string]string{auditShares: "its newest"},
+			store: of(func(b *broken, sound store) {
+				b.append = func(ctx context.Context, e entry) error {
+					if all, err := sound.Audit(ctx, e.Tenant, 0, 0); err != nil || e.Own && len(all) >= 20 {
+						return err
+					}
+					return sound.Append(ctx, e)
+				}
+			})},
 		{name: "does not look before it writes", caught: map[string]string{race: ""}, store: of(racing)},
 		{name: "ignores its context", caught: map[string]string{contextDone: "want context canceled"},
 			store: of(func(b *broken, sound store) {

@@ -69,6 +69,7 @@ func contracts() []contract {
 		{"tenants are yielded by name, and the loop may use the store", (*suite).tenants},
 		{"the audit log tells each change once, in order", (*suite).audit},
 		{"the audit log is bounded, and its numbers go on", (*suite).auditBound},
+		{"what tenants do leaves nothing of others out of the audit log", (*suite).auditShares},
 		{"uploads and deploys race: numbers are given once, one version is active, the history is a line", (*suite).race},
 		{"tenants are changed at the same time", (*suite).manyTenants},
 		{"a context that is done changes nothing", (*suite).contextDone},

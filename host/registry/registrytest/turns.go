@@ -24,7 +24,7 @@ func (s *suite) audit() {
 	s.update("acme", registry.Change{}) // tells nothing
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s.want("Append", s.store.Append(s.ctx, registry.Entry{Action: "start", At: at}), nil)
-	s.want("Append", s.store.Append(s.ctx, registry.Entry{Action: "login", Tenant: "acme", By: "you"}), nil)
+	s.want("Append", s.store.Append(s.ctx, registry.Entry{Action: "login", Tenant: "acme", By: "you", Own: true}), nil)
 	s.create("acme2")
 	s.want("Delete", s.store.Delete(s.ctx, "acme2", registry.Entry{Action: "delete"}), nil)
 
@@ -33,7 +33,7 @@ func (s *suite) audit() {
 		{Number: 1, Tenant: "acme", Action: "create", Revision: 1},
 		{Number: 2, Tenant: "acme", By: "me", Action: "set", Detail: "a <b>", Revision: 2},
 		{Number: 3, Action: "start"},
-		{Number: 4, Tenant: "acme", By: "you", Action: "login"},
+		{Number: 4, Tenant: "acme", By: "you", Action: "login", Own: true},
 		{Number: 5, Tenant: "acme2", Action: "create", Revision: 1},
 		{Number: 6, Tenant: "acme2", Action: "delete", Revision: 1},
 	}
