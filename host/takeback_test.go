@@ -86,7 +86,8 @@ func active(tn *tenant.Tenant) int {
 // deploy is rolled back within a second; who has joined is served by the version before
 // again, and what happened is in the history, the audit log and the log.
 func TestDeployIsTakenBack(t *testing.T) {
-	server, tn, log := crowdable(t, assembled(t, "served/echo"))
+	store := registry.NewMemory(registry.Config{})
+	server, tn, log := crowdableOn(t, assembled(t, "served/echo"), store)
 	member := dial(t, server, at("192.0.2.1"))
 	member.join("rooms:1")
 	if d := release(t, tn, assembled(t, "served/poison"), tenant.Deploy{}); d.Version != "it@2" || d.Moved != 1 {
@@ -108,6 +109,14 @@ func TestDeployIsTakenBack(t *testing.T) {
 	history := record.Plugin("it").Deploys
 	if last := history[len(history)-1]; last.By != "chhost" || last.Strategy != registry.StrategyRollback || !strings.Contains(last.Reason, "handle_in") {
 		t.Errorf("the history ends with %+v", last)
+	}
+	audited, err := store.Audit(t.Context(), tn.Name(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It counts against the tenant's share of the log, whose plugin has brought it about.
+	if last := audited[len(audited)-1]; last.Action != "rollback" || last.By != "chhost" || !last.Own {
+		t.Errorf("the audit log ends with %+v", last)
 	}
 	channeltest.Eventually(t, "the log says so", func() bool { return log.Count("a deploy was rolled back") == 1 })
 	if log.Count("digest="+registry.DigestOf(assembled(t, "served/poison")).Short()) == 0 {

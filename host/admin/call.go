@@ -74,6 +74,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		return
 	}
 	defer a.kept.forget(done) // what failed may go well the next time; also after a bug of the host
+	if e.rated() && !c.who.operator {
+		if err := c.tenant.MayChange(); err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+	}
 	ans, err := e.serve(c)
 	if err != nil {
 		a.refuse(w, r, err)

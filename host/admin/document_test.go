@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chhost/chhost/host/admin"
+	"github.com/chhost/chhost/host/channel/channeltest"
 	"github.com/chhost/chhost/host/registry"
 )
 
@@ -86,6 +88,7 @@ func TestDocumentIsWhatIsServed(t *testing.T) {
 	r.want(t, 201, upload(r.token, "acme", "it", admin.Fixture(t, "served/echo", 2)))
 	r.want(t, 200, r.operator("POST", acmePath+"/plugins/it/deploy", ""))
 	r.want(t, 200, r.operator("POST", acmePath+"/plugins/it/rollback", ""))
+	r.tooMuch(t)
 	r.want(t, 204, r.operator("DELETE", acmePath, ""))
 
 	missing := make(map[string]bool)
@@ -104,6 +107,33 @@ func TestDocumentIsWhatIsServed(t *testing.T) {
 	}
 	for _, where := range slices.Sorted(maps.Keys(missing)) {
 		t.Errorf("%s was not answered", where)
+	}
+}
+
+// tooMuch asks with a deploy token for all that has a rate until it is above it.
+func (r *rig) tooMuch(t *testing.T) {
+	t.Helper()
+	r.want(t, 200, r.operator("PUT", acmePath, `{"limits":{"changes_per_minute":1,"publishes_per_second":1}}`))
+	token := r.mint(t, "acme", `{}`).Token
+	for _, c := range []call{
+		{method: "PUT", path: "/routes", body: `{"routes":[]}`},
+		{method: "POST", path: "/revocations", body: `{"subject":"7"}`},
+		{method: "POST", path: "/sockets/somebody/disconnect"},
+		{method: "PUT", path: "/plugins/it/versions/1/pin", body: `{"pinned":true}`},
+		{method: "POST", path: "/plugins/it/deploy", body: `{}`},
+		{method: "POST", path: "/plugins/it/rollback"},
+		{method: "PUT", path: "/plugins/it/settings", body: `{}`},
+		{method: "POST", path: "/publish", body: `{"messages":[` + strings.Repeat(`{"topic":"a","event":"b"},`, 4) + `{"topic":"a","event":"b"}]}`},
+		upload("", "acme", "it", nil),
+	} {
+		c.token, c.path = token, acmePath+strings.TrimPrefix(c.path, acmePath)
+		channeltest.Eventually(t, c.path+" is above its rate", func() bool {
+			if c.reader != nil {
+				c.reader = bytes.NewReader(admin.Fixture(t, "served/echo", 1))
+			}
+			a := r.ask(t, c)
+			return a.status == http.StatusTooManyRequests && a.code() == "rate_limited" && a.header.Get("Retry-After") != ""
+		})
 	}
 }
 

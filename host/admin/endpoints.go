@@ -37,6 +37,9 @@ type endpoint struct {
 	made bool
 	// makes: the tenant in the path need not exist.
 	makes bool
+	// passing: nothing is different afterwards that is stored or told by the audit log, so
+	// that it is no change by the tenant's rate of them. What it is bounded by is its own.
+	passing bool
 	// secret: the answer is not kept for requests that are sent again.
 	secret bool
 	// One of the two carries it out. stream writes the answer itself, unless it fails.
@@ -48,6 +51,10 @@ type endpoint struct {
 
 // changes tells whether something is different afterwards.
 func (e *endpoint) changes() bool { return e.Method != http.MethodGet }
+
+// rated tells whether requests of deploy tokens count against their tenant's rate of
+// changes, be they dry runs or refused in the end.
+func (e *endpoint) rated() bool { return e.scope == forTenant && e.changes() && !e.passing }
 
 func (e *endpoint) status() int {
 	switch {
@@ -89,7 +96,7 @@ func endpoints() []endpoint {
 		{Method: get, Path: one + "/audit", Summary: "The tenant's part of the audit log, oldest first.", scope: forTenant, gives: auditBody{}, Query: pages("entries", "number"), serve: (*call).audit},
 		{Method: get, Path: one + "/routes", Summary: "Which topics go to which plugin; the first match wins.", scope: forTenant, gives: routesBody{}, serve: (*call).routes},
 		{Method: put, Path: one + "/routes", Summary: "Sets all routes.", scope: forTenant, Body: jsonBody, takes: routesBody{}, gives: routesBody{}, serve: (*call).putRoutes},
-		{Method: post, Path: one + "/publish", Summary: "Broadcasts one message, or several of which either all are good or none is sent.", scope: forTenant, Body: jsonBody, takes: publishBody{}, gives: publishedBody{}, serve: (*call).publish},
+		{Method: post, Path: one + "/publish", Summary: "Broadcasts one message, or several of which either all are good or none is sent.", scope: forTenant, Body: jsonBody, takes: publishBody{}, gives: publishedBody{}, passing: true, serve: (*call).publish},
 
 		{Method: get, Path: one + "/tokens", Summary: "The deploy tokens, without what is secret of them.", scope: forOperator, gives: tokensBody{}, serve: (*call).tokens},
 		{Method: post, Path: one + "/tokens", Summary: "Makes a deploy token, which is shown in this answer only.", scope: forOperator, Body: optionalBody, takes: mintBody{}, gives: mintedBody{}, made: true, secret: true, serve: (*call).mint},

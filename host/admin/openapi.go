@@ -89,6 +89,13 @@ func operation(e *endpoint) object {
 		good["content"] = object{"application/json": object{"schema": schemaOf(reflect.TypeOf(e.gives))}}
 	}
 	responses[strconv.Itoa(e.status())] = good
+	if e.rated() || e.passing {
+		responses["429"] = object{
+			"description": "the tenant's rate does not let it through yet; nothing was done",
+			"headers":     object{"Retry-After": object{"description": "after how many seconds it does", "schema": object{"type": "integer"}}},
+			"content":     object{"application/json": object{"schema": object{"$ref": "#/components/schemas/Error"}}},
+		}
+	}
 	if e.made {
 		responses["200"] = good
 	}

@@ -41,7 +41,12 @@ type rig struct {
 
 func newRig(t testing.TB, change func(*admin.Config)) *rig {
 	t.Helper()
-	r := newOffline(t, registry.NewMemory(registry.Config{}), change)
+	return serve(t, newOffline(t, registry.NewMemory(registry.Config{}), change))
+}
+
+// serve gives a rig its listener.
+func serve(t testing.TB, r *rig) *rig {
+	t.Helper()
 	r.server = httptest.NewUnstartedServer(r.api)
 	r.server.Config.ErrorLog = slog.NewLogLogger(r.logger.Handler(), slog.LevelError)
 	r.server.Start()

@@ -54,7 +54,7 @@ func (c *call) audit() (*answer, error) {
 	}
 	b := auditBody{Entries: make([]auditEntry, 0, len(entries)), Next: word(next)}
 	for _, e := range entries {
-		b.Entries = append(b.Entries, auditEntry(e))
+		b.Entries = append(b.Entries, auditEntry{e.Number, e.At, e.Tenant, e.By, e.Action, e.Detail, e.Revision})
 	}
 	return &answer{body: b}, nil
 }
@@ -305,7 +305,7 @@ func (c *call) disconnect() (*answer, error) {
 
 // note writes an entry of the audit log about what changes no record.
 func (c *call) note(action, detail string) error {
-	return c.api.cfg.Store.Append(context.WithoutCancel(c.r.Context()), registry.Entry{Tenant: c.name, By: c.who.name, Action: action, Detail: detail})
+	return c.api.cfg.Store.Append(context.WithoutCancel(c.r.Context()), registry.Entry{Tenant: c.name, By: c.who.name, Own: !c.who.operator, Action: action, Detail: detail})
 }
 
 func (c *call) tokens() (*answer, error) {

@@ -34,3 +34,7 @@ func boundsOf(limits *Limits, r *registry.Tenant) *bounds {
 // burst is for how many seconds a client's rate may come at once, as the defaults have
 // it.
 const burst = 5
+
+// burstMinutes is for how many minutes a tenant's rate of changes may come at once: who
+// deploys twenty plugins after a build does so all at once.
+const burstMinutes = 2

@@ -49,7 +49,8 @@ type Request struct {
 	// DryRun does all but the change, and returns what would have been.
 	DryRun bool
 	// Operator: it is the operator's, who may use the spare room of a record that the
-	// tenant has filled, see [registry.SpareRecord].
+	// tenant has filled, see [registry.SpareRecord]. What is not counts against the
+	// tenant's share of the audit log, see [registry.Entry].
 	Operator bool
 	// reason says why a change was not somebody's wish.
 	reason string
@@ -100,7 +101,7 @@ func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change,
 		// The store knows tenants by name: another one that has it now would be changed.
 		return registry.Tenant{}, fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
 	}
-	change.Entry.By, change.Spare = req.By, req.Operator || req.reason != ""
+	change.Entry.By, change.Entry.Own, change.Spare = req.By, !req.Operator, req.Operator || req.reason != ""
 	var would registry.Tenant
 	change.Apply = func(r *registry.Tenant) error {
 		if req.IfRevision != 0 && req.IfRevision != r.Revision {
@@ -165,6 +166,10 @@ func (t *Tenant) adopt(record registry.Tenant) error {
 	perSecond := limitOf(&record, limitPublishes)
 	if was := t.publishes.Load(); was == nil || was.Limit() != rate.Limit(perSecond) {
 		t.publishes.Store(rate.NewLimiter(rate.Limit(perSecond), int(burst*min(perSecond, math.MaxInt32/burst))))
+	}
+	perMinute := limitOf(&record, limitChanges)
+	if was, each := t.changes.Load(), rate.Limit(float64(perMinute)/60); was == nil || was.Limit() != each {
+		t.changes.Store(rate.NewLimiter(each, int(burstMinutes*min(perMinute, math.MaxInt32/burstMinutes))))
 	}
 	if err := t.trust(old.Issuers, record.Issuers); err != nil {
 		return err

@@ -48,6 +48,7 @@ const (
 	limitBytes       = "bytes_per_second"
 	limitJoins       = "joins_per_second"
 	limitPublishes   = "publishes_per_second"
+	limitChanges     = "changes_per_minute"
 )
 
 // mostWait is an hour in milliseconds; more would be an error that nobody sees.
@@ -65,6 +66,7 @@ func LimitTable() []Limit {
 		{limitBytes, "bytes/s", 0, string(phx.ReasonRateLimited), "what one client may send"},
 		{limitJoins, "joins/s", 0, string(phx.ReasonTooManyJoins), "what one client may ask for"},
 		{limitPublishes, "messages/s", 2000, "rate_limited", "what the tenant's servers may publish, on each node; five times as many at once"},
+		{limitChanges, "changes/min", 60, "rate_limited", "what the tenant's deploy tokens may change, on each node, and try to; twice as many at once"},
 		{limitFuelSecond, "fuel/s", 0, string(phx.ReasonTenantCPUExhausted), "what all plugins of the tenant may use together"},
 		{limitMemory, "bytes", 0, string(wasm.LimitMemory), "linear memory of all instances of the tenant together"},
 		{limitGuestMemory, "bytes", 64 << 20, string(wasm.LimitMemory), "linear memory of one instance"},

@@ -7,6 +7,8 @@ import (
 
 	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/pubsub"
+
+	"golang.org/x/time/rate"
 )
 
 // Message is a broadcast that comes from no client.
@@ -37,13 +39,31 @@ func (t *Tenant) mayPublish(n int) error {
 	if most := limiter.Burst(); n > most {
 		return fmt.Errorf("%w: %d messages at once are more than the %d that the limit %s ever lets through: send them in several requests", ErrInvalid, n, most, limitPublishes)
 	}
+	return t.reserve(limiter, limitPublishes, n)
+}
+
+// reserve takes n from what a rate lets through by now, which is no more than it ever
+// does, or nothing.
+func (t *Tenant) reserve(limiter *rate.Limiter, name string, n int) error {
 	now := t.estate.dir.now()
 	r := limiter.ReserveN(now, n)
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
-		return &RateError{limitPublishes, wait}
+		return &RateError{name, wait}
 	}
 	return nil
+}
+
+// MayChange counts a change that the tenant itself asks for against its rate, whatever
+// comes of it: each takes an entry of the audit log, or as much work as if it did. The
+// error is a [RateError], which says when there may be another one. Callers ask before
+// they carry out what a deploy token has asked for; what the operator does is not counted.
+func (t *Tenant) MayChange() error {
+	limiter := t.changes.Load()
+	if limiter == nil {
+		return nil
+	}
+	return t.reserve(limiter, limitChanges, 1)
 }
 
 // Publish sends messages to the subscribers of their topics, here and on other nodes,

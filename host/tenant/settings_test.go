@@ -166,7 +166,10 @@ func TestAudit(t *testing.T) {
 		func() error { _, err := acme.PutRoutes(t.Context(), nil, req); return err },
 		func() error { _, err := acme.Pin(t.Context(), "it", 1, true, req); return err },
 		func() error { _, err := acme.Suspend(t.Context(), req); return err },
-		func() error { _, err := acme.Resume(t.Context(), req); return err },
+		func() error {
+			_, err := acme.Resume(t.Context(), tenant.Request{By: "ann", Operator: true})
+			return err
+		},
 		func() error { return w.Delete(t.Context(), "acme", req) },
 	}
 	for i, step := range steps {
@@ -188,6 +191,9 @@ func TestAudit(t *testing.T) {
 		}
 		if e.By != "ann" {
 			t.Errorf("%+v is not known to be hers", e)
+		}
+		if own := e.Action != "create" && e.Action != "delete" && e.Action != "resume"; e.Own != own {
+			t.Errorf("%+v: whose it is, is not known", e)
 		}
 	}
 	want := "create upload upload deploy deploy deploy rollback routes pin suspend resume delete"
@@ -436,4 +442,46 @@ func TestOneRefreshAtATime(t *testing.T) {
 	if !again {
 		t.Error("it was not carried out")
 	}
+}
+
+// What a tenant's tokens may change is bounded: a burst of a build's deploys passes, and
+// then one a second, or what its limit says. A change of something else does not let more
+// through.
+func TestChangeRate(t *testing.T) {
+	w, acme := renewing(t)
+	other := w.tenant(t, "other")
+	now := time.Now()
+	w.SetClock(t, func() time.Time { return now })
+	passes := func(most int) {
+		t.Helper()
+		for n := range most {
+			if err := acme.MayChange(); err != nil {
+				t.Fatalf("change %d of %d: %v", n, most, err)
+			}
+		}
+	}
+	above := func(wait time.Duration) {
+		t.Helper()
+		var rated *tenant.RateError
+		if err := acme.MayChange(); !errors.As(err, &rated) || rated.Wait != wait || rated.Limit != "changes_per_minute" {
+			t.Errorf("above the rate: %v", err)
+		}
+	}
+	passes(120)
+	above(time.Second)
+	if _, err := acme.PutRoutes(t.Context(), nil, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	above(time.Second)
+	if err := other.MayChange(); err != nil {
+		t.Errorf("another tenant: %v", err)
+	}
+	now = now.Add(2 * time.Second)
+	passes(2)
+	above(time.Second)
+	if _, err := acme.Set(t.Context(), tenant.Settings{Limits: map[string]int64{"changes_per_minute": 6}}, tenant.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	passes(12)
+	above(10 * time.Second)
 }

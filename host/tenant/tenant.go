@@ -128,6 +128,7 @@ type Tenant struct {
 	published atomic.Int64
 	bounds    atomic.Pointer[bounds]
 	publishes atomic.Pointer[rate.Limiter] // of messages, see Publish; nil: no bound
+	changes   atomic.Pointer[rate.Limiter] // of changes, see MayChange; nil: no bound
 	routes    atomic.Pointer[router.Table[picker]]
 	estate    *estate // nil: the registry has nothing of it
 	deaf      func()  // ends what other nodes tell it
