@@ -86,7 +86,7 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("admin: the operator's token has %d characters, and needs %d", len(cfg.Token), minToken)
 	}
 	a := &API{cfg: cfg, operator: sha256.Sum256([]byte(cfg.Token)), hosts: make(map[string]bool), mux: http.NewServeMux(), log: cfg.Logger, ending: make(chan struct{})}
-	a.uploads, a.readers = places{most: mostUploads, each: eachUploads}, places{most: mostReaders, each: eachReaders}
+	a.uploads, a.readers = places{most: mostUploads, each: eachUploads, spare: spareUploads}, places{most: mostReaders, each: eachReaders, spare: spareReaders}
 	a.requests = places{most: mostRequests, each: eachRequests}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

@@ -116,9 +116,7 @@ func TestPlaces(t *testing.T) {
 		for _, tenant := range []string{"a", "b", "c"} {
 			p.give(tenant)
 		}
-		if p.all != 0 || len(p.taken) != 0 {
-			t.Errorf("%d places are taken, of %v", p.all, p.taken)
-		}
+		p.empty(t)
 	})
 }
 

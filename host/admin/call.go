@@ -246,13 +246,13 @@ func (c *call) whole() error {
 // leave gives back what the call has taken.
 func (c *call) leave() {
 	for _, p := range c.places {
-		p.give(c.name)
+		p.give(c.who.tenant)
 	}
 }
 
 // place waits for a place, which leave gives back.
 func (c *call) place(p *places) error {
-	if err := p.take(c.r.Context(), c.name); err != nil {
+	if err := p.take(c.r.Context(), c.who.tenant); err != nil {
 		return err
 	}
 	c.places = append(c.places, p)

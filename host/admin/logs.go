@@ -209,11 +209,10 @@ func (c *call) logs() error {
 		}
 		most = keptLines
 	}
-	ok, _ := c.api.readers.try(c.name)
-	if !ok {
-		return fault(codeBusy, "too many follow logs: at most %d of one tenant's, and %d of all", eachReaders, mostReaders)
+	if !c.api.readers.try(c.who.tenant) {
+		return fault(codeBusy, "too many follow logs: at most %d of one tenant's, and %d of all tenants'", eachReaders, mostReaders-spareReaders)
 	}
-	defer c.api.readers.give(c.name)
+	defer c.api.readers.give(c.who.tenant)
 	c.w.Header().Set("Content-Type", "text/event-stream")
 	c.w.WriteHeader(http.StatusOK)
 	c.tell(after, int(most), follow)

@@ -140,6 +140,17 @@ func follow(conn net.Conn, token string) {
 	fmt.Fprintf(conn, "GET /v1/tenants/acme/plugins/it/logs?follow=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", token)
 }
 
+// ofAcme is the tenant, and a deploy token that it has.
+func ofAcme(t *testing.T, r *rig) (acme *tenant.Tenant, token string) {
+	token = "chd_YWNtZQ.one.secret"
+	acme, _ = r.Tenant("acme")
+	tokens := []registry.DeployToken{{ID: "one", Hash: registry.DigestOf([]byte(token)), Created: time.Now()}}
+	if _, err := acme.PutTokens(t.Context(), tokens, tenant.Request{Operator: true}); err != nil {
+		t.Fatal(err)
+	}
+	return acme, token
+}
+
 // Who follows a log hears that it goes on, and does so no longer than the token is good
 // and the tenant the same one.
 func TestFollowersEnd(t *testing.T) {
@@ -158,11 +169,7 @@ func TestFollowersEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, dial := bubble(t)
-				const token = "chd_YWNtZQ.one.secret"
-				acme, _ := r.Tenant("acme")
-				if _, err := acme.PutTokens(t.Context(), []registry.DeployToken{{ID: "one", Hash: registry.DigestOf([]byte(token)), Created: time.Now()}}, tenant.Request{}); err != nil {
-					t.Fatal(err)
-				}
+				acme, token := ofAcme(t, r)
 				conn := dial()
 				follow(conn, token)
 				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -220,6 +227,7 @@ func TestFollowersDoNotSeeTheNextTenant(t *testing.T) {
 func TestFollowerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, dial := bubble(t)
+		_, token := ofAcme(t, r)
 		line := strings.Repeat("x", 1000)
 		say := func() {
 			for range 200 {
@@ -229,7 +237,7 @@ func TestFollowerThatDoesNotRead(t *testing.T) {
 		say()
 		for range 10 { // as many as one tenant may have
 			conn := dial()
-			follow(conn, r.token)
+			follow(conn, token)
 			if _, err := bufio.NewReaderSize(conn, 16).ReadByte(); err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +245,7 @@ func TestFollowerThatDoesNotRead(t *testing.T) {
 		say()
 		eleventh := func() int {
 			conn := dial()
-			follow(conn, r.token)
+			follow(conn, token)
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)
