@@ -19,8 +19,19 @@ import (
 const (
 	modelTenants = 100
 	modelSockets = 3 // of each
-	modelTopics  = 4
+	modelTopics  = 6
 )
+
+// modelName and modelTopic are such that different pairs of them become the same text
+// when they are joined, whichever comes first, with a hyphen, which names may contain, or
+// with nothing between them: see [TestNamesOfTheModelCanBeConfused].
+func modelName(i int) string {
+	return fmt.Sprintf([...]string{"t%d", "t%d-x", "x-t%d"}[i%3], i/3)
+}
+
+func modelTopic(i int) string {
+	return [modelTopics]string{"t:0", "x-t:0", "-xt:0", "t:0-x", "t:0x-", "t:1"}[i]
+}
 
 type modelSocket struct {
 	*socket.Socket
@@ -48,7 +59,7 @@ type model struct {
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{t: t, town: newTown(t, registry.NewMemory(registry.Config{}), t.TempDir()), random: rand.New(rand.NewPCG(seed, 7))}
 	for i := range modelTenants {
-		tn := &modelTenant{Tenant: m.town.tenant(t, fmt.Sprintf("t%d", i)), version: 1}
+		tn := &modelTenant{Tenant: m.town.tenant(t, modelName(i)), version: 1}
 		for n := 2; n > 0; n-- { // the first two versions
 			upload(t, tn.Tenant, module(t, "served/echo", 3-n))
 		}
@@ -89,7 +100,7 @@ func (m *model) send(s *modelSocket, format string, args ...any) {
 func (m *model) everybody(tn *modelTenant, topic int, payload string) {
 	for _, s := range tn.sockets {
 		if s.joined[topic] {
-			s.due = append(s.due, fmt.Sprintf(`[null,null,"t:%d","e",%s]`, topic, payload))
+			s.due = append(s.due, fmt.Sprintf(`[null,null,"%s","e",%s]`, modelTopic(topic), payload))
 		}
 	}
 }
@@ -102,24 +113,24 @@ func (m *model) step() {
 	payload := fmt.Sprintf(`{"of":%q,"n":%d}`, tn.Name(), m.n)
 	switch op := m.random.IntN(1000); {
 	case op < 300:
-		m.send(s, `["1","%d","t:%d","phx_join",{}]`, m.n, topic)
-		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic))
+		m.send(s, `["1","%d","%s","phx_join",{}]`, m.n, modelTopic(topic))
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","%s","phx_reply",{"status":"ok","response":{}}]`, m.n, modelTopic(topic)))
 		if s.joined[topic] {
-			s.due = append(s.due, fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+			s.due = append(s.due, fmt.Sprintf(`["1","1","%s","phx_close",{}]`, modelTopic(topic)))
 		}
 		s.joined[topic] = true
 	case op < 400 && s.joined[topic]:
-		m.send(s, `["1","%d","t:%d","phx_leave",{}]`, m.n, topic)
-		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic), fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+		m.send(s, `["1","%d","%s","phx_leave",{}]`, m.n, modelTopic(topic))
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","%s","phx_reply",{"status":"ok","response":{}}]`, m.n, modelTopic(topic)), fmt.Sprintf(`["1","1","%s","phx_close",{}]`, modelTopic(topic)))
 		delete(s.joined, topic)
 	case op < 800 && s.joined[topic]:
-		m.send(s, `["1","%d","t:%d","e",%s]`, m.n, topic, payload)
+		m.send(s, `["1","%d","%s","e",%s]`, m.n, modelTopic(topic), payload)
 		m.everybody(tn, topic, payload)
-		s.due = append(s.due, fmt.Sprintf(`["1","%d","t:%d","phx_reply",{"status":"ok","response":{}}]`, m.n, topic))
+		s.due = append(s.due, fmt.Sprintf(`["1","%d","%s","phx_reply",{"status":"ok","response":{}}]`, m.n, modelTopic(topic)))
 	case op < 950:
 		p, err := phx.Object([]byte(payload))
 		if err == nil {
-			err = tn.Publish(tenant.Message{Topic: fmt.Sprintf("t:%d", topic), Event: "e", Payload: p})
+			err = tn.Publish(tenant.Message{Topic: modelTopic(topic), Event: "e", Payload: p})
 		}
 		if err != nil {
 			m.t.Fatal(err)
@@ -133,10 +144,10 @@ func (m *model) step() {
 			}
 		}
 	case op < 990:
-		tn.Kick(fmt.Sprintf("t:%d", topic))
+		tn.Kick(modelTopic(topic))
 		for _, s := range tn.sockets {
 			if s.joined[topic] {
-				s.due = append(s.due, fmt.Sprintf(`["1","1","t:%d","phx_close",{}]`, topic))
+				s.due = append(s.due, fmt.Sprintf(`["1","1","%s","phx_close",{}]`, modelTopic(topic)))
 				delete(s.joined, topic)
 			}
 		}
@@ -186,6 +197,33 @@ func apart(t *testing.T, operations int) {
 	t.Logf("%d tenants with the same %d topics, %d operations, %d frames delivered, %d of them to another tenant", modelTenants, modelTopics, operations, m.deliveries, m.strays)
 	if m.strays != 0 || m.deliveries < operations/2 {
 		t.Errorf("%d frames of %d went to another tenant", m.strays, m.deliveries)
+	}
+}
+
+// TestNamesOfTheModelCanBeConfused guards that the model would notice a key that is a
+// joined text in place of a pair: for each way of joining them, some names of the tenants
+// that it really has are confused.
+func TestNamesOfTheModelCanBeConfused(t *testing.T) {
+	m := newModel(t, 1)
+	for what, join := range map[string]func(tenant, topic string) string{
+		"tenant-topic": func(tenant, topic string) string { return tenant + "-" + topic },
+		"tenanttopic":  func(tenant, topic string) string { return tenant + topic },
+		"topic-tenant": func(tenant, topic string) string { return topic + "-" + tenant },
+		"topictenant":  func(tenant, topic string) string { return topic + tenant },
+	} {
+		owners, confused := make(map[string]string), 0
+		for _, tn := range m.tenants {
+			for topic := range modelTopics {
+				key := join(tn.Name(), modelTopic(topic))
+				if owner, found := owners[key]; found && owner != tn.Name() {
+					confused++
+				}
+				owners[key] = tn.Name()
+			}
+		}
+		if confused < modelTenants/4 {
+			t.Errorf("%s: %d pairs are confused: the model would not notice such a key", what, confused)
+		}
 	}
 }
 
