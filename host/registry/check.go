@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -113,9 +114,33 @@ func encodeTenant(t *Tenant, most int) ([]byte, error) {
 
 func decodeTenant(name string, sealed []byte) (t Tenant, err error) {
 	if err := decode(name, sealed, &t); err != nil || t.Name != name {
-		return Tenant{Name: name}, fmt.Errorf("%w: the record of the tenant %.80q", ErrDamaged, name)
+		return Tenant{Name: name, Hosts: hostsIn(sealed)}, fmt.Errorf("%w: the record of the tenant %.80q", ErrDamaged, name)
 	}
 	return t, nil
+}
+
+// hostsIn are the names of hosts in a damaged record, if they stand before the damage.
+func hostsIn(sealed []byte) (hosts []string) {
+	d := json.NewDecoder(bytes.NewReader(sealed[min(sealSize, len(sealed)):]))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		if key == "hosts" {
+			if d.Decode(&hosts) != nil {
+				return nil
+			}
+			return hosts
+		}
+		if d.Decode(new(json.RawMessage)) != nil {
+			return nil
+		}
+	}
+	return nil
 }
 
 // applied is the record after a change, and what is stored of it.

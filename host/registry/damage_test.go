@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -279,5 +281,123 @@ func TestDamagedRecord(t *testing.T) {
 	}
 	if _, err := d.Create(ctx, Tenant{Name: "tenant-002"}, Entry{}); err != nil {
 		t.Errorf("Create: %v", err)
+	}
+}
+
+// TestDamagedRecordTellsItsHosts: what stands before the damage can still be read, and
+// what comes of any damage is no more than that.
+func TestDamagedRecordTellsItsHosts(t *testing.T) {
+	record := Tenant{Name: "acme", Revision: 7, Hosts: []string{"a.example.com", "b.example.com"}, Origins: []string{"https://example.com"}}
+	sealed, err := encodeTenant(&record, MaxRecord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for at := range sealed {
+		for bit := range 8 {
+			damaged := bytes.Clone(sealed)
+			damaged[at] ^= 1 << bit
+			got, err := decodeTenant("acme", damaged)
+			if !errors.Is(err, ErrDamaged) || got.Name != "acme" || got.Revision != 0 || got.Origins != nil {
+				t.Fatalf("bit %d of byte %d: %+v, %v", bit, at, got, err)
+			}
+			if slices.Equal(got.Hosts, record.Hosts) {
+				told++
+			}
+		}
+		if got, err := decodeTenant("acme", sealed[:at]); !errors.Is(err, ErrDamaged) || got.Name != "acme" {
+			t.Fatalf("cut at byte %d: %+v, %v", at, got, err)
+		}
+	}
+	behind := len(sealed) - bytes.Index(sealed, []byte(`,"origins"`))
+	if told < 8*(sealSize+behind) {
+		t.Errorf("the hosts were told in %d cases, and stand before the damage in %d", told, 8*(sealSize+behind))
+	}
+}
+
+// TestDamagedRecordInMemory is [TestDamagedRecord] for a [Memory].
+func TestDamagedRecordInMemory(t *testing.T) {
+	ctx, m := context.Background(), NewMemory(Config{})
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := m.Create(ctx, Tenant{Name: name}, Entry{Action: "create"}); err != nil {
+			t.Fatal(err)
+		}
+		own, shared := []byte("module of "+name), []byte("module of all")
+		if _, err := m.Update(ctx, name, Change{Modules: [][]byte{own, shared}, Apply: func(t *Tenant) error {
+			t.AddVersion("food", Version{Digest: DigestOf(own)})
+			t.AddVersion("food", Version{Digest: DigestOf(shared)})
+			return nil
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage := func(name string) {
+		m.tenants[name] = bytes.Clone(m.tenants[name])
+		m.tenants[name][len(m.tenants[name])-1] ^= 1
+	}
+	damage("a")
+	damage("b")
+	var got []string
+	for tenant, err := range m.Tenants(ctx) {
+		got = append(got, fmt.Sprintf("%s %t", tenant.Name, errors.Is(err, ErrDamaged)))
+	}
+	if want := "[a true b true c false]"; fmt.Sprint(got) != want {
+		t.Errorf("Tenants yielded %v, want %s", got, want)
+	}
+	// As long as another one is damaged, nobody knows what it needs.
+	for _, swept := range []struct {
+		name string
+		want int
+	}{{"a", 0}, {"b", 2}} {
+		if err := m.Delete(ctx, swept.name, Entry{Action: "delete"}); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+		if n, err := m.Sweep(ctx); n != swept.want || err != nil {
+			t.Errorf("Sweep after %s is deleted: %d, %v; want %d", swept.name, n, err, swept.want)
+		}
+	}
+	if _, err := m.Module(ctx, DigestOf([]byte("module of all"))); err != nil {
+		t.Errorf("a module that another one names: %v", err)
+	}
+	if _, err := m.Create(ctx, Tenant{Name: "a"}, Entry{}); err != nil {
+		t.Errorf("Create: %v", err)
+	}
+	if log, err := m.Audit(ctx, "a", 0, 0); err != nil || len(log) != 2 || log[1].Action != "delete" {
+		t.Errorf("the log: %+v, %v", log, err)
+	}
+}
+
+// TestBackupOfADamagedRecord: a backup has the record as it is, with the modules that it
+// has named, so that it can be looked at, and nobody else's backup fails for it.
+func TestBackupOfADamagedRecord(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	filled(t, dir, 5)
+	d, err := Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	alter(t, d, tenantsBucket, []byte("tenant-002"))
+	var archive bytes.Buffer
+	if err := d.Backup(ctx, &archive); err != nil {
+		t.Fatal(err)
+	}
+	restored := t.TempDir()
+	unpack(t, &archive, restored)
+	r, err := Open(restored, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := r.Tenant(ctx, "tenant-002"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("the damaged record: %v", err)
+	}
+	for i := 1; i < 5; i++ { // that of tenant-000 was deleted
+		if _, err := r.Module(ctx, DigestOf(fmt.Appendf(nil, "module %d", i))); err != nil {
+			t.Errorf("module %d: %v", i, err)
+		}
+	}
+	if log, err := r.Audit(ctx, "tenant-002", 0, 0); err != nil || len(log) != 2 {
+		t.Errorf("the log: %+v, %v", log, err)
 	}
 }

@@ -246,10 +246,31 @@ func (m *Memory) Delete(ctx context.Context, tenant string, entry Entry) error {
 		return fmt.Errorf("%w: the tenant %.80q", ErrNotFound, tenant)
 	}
 	old, err := decodeTenant(tenant, before)
-	if err != nil {
+	if err == nil {
+		return m.commit(before, &old, nil, entry)
+	}
+	// A damaged record does not tell what it has named.
+	if err := m.commit(nil, &old, nil, entry); err != nil {
 		return err
 	}
-	return m.commit(before, &old, nil, entry)
+	m.recount()
+	return nil
+}
+
+// recount finds out which modules the records name, unless another one is damaged; m.mu
+// is held.
+func (m *Memory) recount() {
+	uses := map[Digest]int{}
+	for name, sealed := range m.tenants {
+		t, err := decodeTenant(name, sealed)
+		if err != nil {
+			return // what it needs is kept
+		}
+		for d := range t.digests() {
+			uses[d]++
+		}
+	}
+	m.uses = uses
 }
 
 // Tenant implements [Store].
@@ -277,7 +298,7 @@ func (m *Memory) Tenants(ctx context.Context) iter.Seq2[Tenant, error] {
 			t, err := m.Tenant(ctx, name)
 			switch {
 			case errors.Is(err, ErrNotFound): // meanwhile
-			case !yield(t, err) || err != nil:
+			case !yield(t, err) || err != nil && !errors.Is(err, ErrDamaged):
 				return
 			}
 		}

@@ -257,8 +257,9 @@ type Store interface {
 	Tenant(ctx context.Context, name string) (Tenant, error)
 	// Tenants yields all records, by name. They are read a few at a time, so it may
 	// miss or yield what changes meanwhile, each record being whole; the loop's body may
-	// use the store. A damaged record is yielded with its name only and ErrDamaged, and
-	// the next follows; any other error is the last that is yielded.
+	// use the store. A damaged record is yielded with ErrDamaged, its name, and its Hosts if
+	// they can still be read, and the next follows; any other error is the last that is
+	// yielded.
 	Tenants(ctx context.Context) iter.Seq2[Tenant, error]
 	// Module returns the bytes of a module. They are compared with the digest: ErrDamaged.
 	Module(ctx context.Context, d Digest) ([]byte, error)
