@@ -28,6 +28,9 @@ func (t *Tenant) Take() (since socket.Moment, vacate func(), err error) {
 	if t.estate.gone.Load() {
 		return 0, nil, unknown("the connection", t.name)
 	}
+	if err := t.Damage(); err != nil {
+		return 0, nil, damaged(err)
+	}
 	if t.Suspended() {
 		return 0, nil, &socket.RefusedError{
 			Status: http.StatusServiceUnavailable, Body: phx.ReasonTenantSuspended.Payload(suspendedRetry), HasBody: true,

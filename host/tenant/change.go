@@ -33,6 +33,7 @@ type estate struct {
 	record  registry.Tenant // what was stored last; its parts are not changed
 	plugins map[string]*plugin
 	origins func(*http.Request) bool // nil: the record says nothing of them
+	damage  error                    // see Damage
 
 	verifier    atomic.Pointer[token.Verifier] // of clients' tokens; nil: they need none
 	revoked     *token.Revocations             // of the record, and earlier ones
@@ -94,12 +95,21 @@ func (e *estate) take(ctx context.Context) error {
 
 func (e *estate) leave() { <-e.turn }
 
+// usable is why nothing may be done in the tenant's name: the [ErrDamaged] of one that is
+// damaged, and [ErrUnknown] for one that was deleted. The store and other nodes know
+// tenants by name, and another one may have it by now.
+func (t *Tenant) usable() error {
+	if t.estate != nil && t.estate.gone.Load() {
+		return fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
+	}
+	return t.Damage()
+}
+
 // alter stores a change and lets the tenant be what is stored then. The caller has the
 // turn. edit may fail, and must not block.
 func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change, edit func(*registry.Tenant) error) (registry.Tenant, error) {
-	if t.estate.gone.Load() {
-		// The store knows tenants by name: another one that has it now would be changed.
-		return registry.Tenant{}, fmt.Errorf("%w: the tenant %s was deleted", ErrUnknown, t.name)
+	if err := t.usable(); err != nil {
+		return registry.Tenant{}, err
 	}
 	change.Entry.By, change.Entry.Own, change.Spare = req.By, !req.Operator, req.Operator || req.reason != ""
 	var would registry.Tenant
@@ -251,6 +261,9 @@ func (t *Tenant) find(name string) (*plugin, error) {
 	}
 	t.estate.mu.RLock()
 	defer t.estate.mu.RUnlock()
+	if t.estate.damage != nil {
+		return nil, t.estate.damage
+	}
 	if p := t.estate.plugins[name]; p != nil {
 		return p, nil
 	}

@@ -93,7 +93,8 @@ var (
 )
 
 // Open reads all tenants from the store, to which it adds [Default] if that is not
-// there. It starts nothing, and compiles nothing.
+// there. Those whose records are damaged keep the others from nothing, see
+// [Tenant.Damage]. It starts nothing, and compiles nothing.
 func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 	d := &Directory{
 		cfg: cfg, log: cfg.Logger, now: cfg.Now, patience: loadPatience, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
@@ -116,39 +117,46 @@ func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
 	for record, err := range cfg.Store.Tenants(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("tenant: %w", err)
-		}
-		t, err := d.open(record)
-		if err != nil {
+		if err := d.admit(record, err); err != nil {
 			return nil, err
 		}
-		d.list(t, record)
 	}
 	return d, nil
 }
 
 // open makes what serves a record.
 func (d *Directory) open(record registry.Tenant) (*Tenant, error) {
+	t, err := d.make(record.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.adopt(record); err != nil {
+		t.deaf()
+		return nil, err
+	}
+	return t, nil
+}
+
+// make makes a tenant of which nothing is stored yet.
+func (d *Directory) make(name string) (*Tenant, error) {
 	cfg := Config{Limits: d.cfg.Limits}
-	if record.Name == Default {
+	if name == Default {
 		cfg.Routes, cfg.Connect = d.cfg.Default.Routes, d.cfg.Default.Connect
 	}
-	cfg.Name, cfg.PubSub, cfg.Logger, cfg.stored = record.Name, d.cfg.PubSub, d.log, true
+	cfg.Name, cfg.PubSub, cfg.Logger, cfg.stored = name, d.cfg.PubSub, d.log, true
 	cfg.Now, cfg.AfterFunc = d.cfg.Now, d.cfg.AfterFunc
 	t, err := New(cfg)
 	if err != nil {
 		return nil, err
 	}
 	t.estate = &estate{dir: d, turn: make(chan struct{}, 1), plugins: make(map[string]*plugin), revoked: token.NewRevocations(0, d.cfg.Now)}
-	if err := t.adopt(record); err != nil {
-		return nil, err
-	}
 	return t, nil
 }
 
-// list lets a tenant be found, by the names of its record.
+// list lets a tenant be found, by the names of its record. Those in a damaged one are
+// its own only if no other has them.
 func (d *Directory) list(t *Tenant, record registry.Tenant) {
+	whole := t.Damage() == nil
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tenants[t.name] = t
@@ -158,7 +166,9 @@ func (d *Directory) list(t *Tenant, record registry.Tenant) {
 		}
 	}
 	for _, name := range record.Hosts {
-		d.hosts[name] = t
+		if whole || d.hosts[name] == nil {
+			d.hosts[name] = t
+		}
 	}
 }
 

@@ -21,10 +21,14 @@ func (t *Tenant) controlTopic() pubsub.Topic { return pubsub.Topic{Name: t.name}
 // code 1001: clients reconnect, and it is for connect to refuse them. It returns
 // how many there were on this node, those aside that connect was asked about
 // before and that are not open yet: they end too, as soon as they are. The error is
-// that id is no name, or that the other nodes could not be told.
+// that id is no name, [ErrUnknown] for a tenant that was deleted, or that the other nodes
+// could not be told.
 func (t *Tenant) Disconnect(id string) (int, error) {
 	if err := phx.CheckName(id); err != nil {
 		return 0, fmt.Errorf("tenant: the id of a socket: %w", err)
+	}
+	if err := t.usable(); err != nil {
+		return 0, err
 	}
 	data, err := json.Marshal(disconnect{id})
 	if err != nil {

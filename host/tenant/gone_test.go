@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chhost/chhost/host/phx"
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/tenant"
 )
@@ -36,7 +37,11 @@ func TestChangesOfATenantThatIsGone(t *testing.T) {
 		"dry":     func() error { _, err := gone.Set(ctx, tenant.Settings{}, tenant.Request{DryRun: true}); return err },
 		"suspend": func() error { _, err := gone.Suspend(ctx, req); return err },
 		"revoke":  func() error { _, err := gone.Revoke(ctx, registry.Revocation{ID: "x"}, req); return err },
-		"routes":  func() error { _, err := gone.PutRoutes(ctx, nil, req); return err },
+		"publish": func() error {
+			return gone.Publish(tenant.Message{Topic: "a:1", Event: "e", Payload: phx.Bytes(nil)})
+		},
+		"disconnect": func() error { _, err := gone.Disconnect("users:7"); return err },
+		"routes":     func() error { _, err := gone.PutRoutes(ctx, nil, req); return err },
 	} {
 		if err := change(); !errors.Is(err, tenant.ErrUnknown) {
 			t.Errorf("%s: %v", name, err)

@@ -70,7 +70,8 @@ func (t *Tenant) MayChange() error {
 // in order. All are looked at first: an [ErrInvalid] says which of them is none, and
 // nothing was sent. Another error is the adapter's; the subscribers of this node have
 // received them nevertheless. Of a tenant that is stored no more are sent than its limit
-// says: a [RateError] tells when they would be, and none was.
+// says: a [RateError] tells when they would be, and none was. One that was deleted is
+// [ErrUnknown], one that is damaged [ErrDamaged].
 func (t *Tenant) Publish(messages ...Message) error {
 	var faults []error
 	for i, m := range messages {
@@ -80,6 +81,9 @@ func (t *Tenant) Publish(messages ...Message) error {
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%w: %w", ErrInvalid, errors.Join(faults...))
+	}
+	if err := t.usable(); err != nil {
+		return err
 	}
 	if err := t.mayPublish(len(messages)); err != nil {
 		return err

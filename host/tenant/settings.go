@@ -312,7 +312,8 @@ func (t *Tenant) change(ctx context.Context, req Request, action, detail string,
 	return t.alter(ctx, req, registry.Change{Entry: registry.Entry{Action: action, Detail: detail}}, edit)
 }
 
-// Delete forgets a tenant, and closes its sockets with code 1013. [Default] stays.
+// Delete forgets a tenant, and closes its sockets with code 1013. [Default] stays, but for
+// a record that is damaged, in whose place it gets an empty one.
 func (d *Directory) Delete(ctx context.Context, name string, req Request) error {
 	d.changing.Lock() // nobody makes one of this name, or lists this one, before it is forgotten
 	defer d.changing.Unlock()
@@ -320,7 +321,7 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: there is no tenant %q", ErrUnknown, name)
-	case name == Default:
+	case name == Default && t.Damage() == nil:
 		return fmt.Errorf("%w: the tenant %s cannot be deleted", ErrInvalid, Default)
 	}
 	if err := t.estate.take(ctx); err != nil {
@@ -336,6 +337,9 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	err := d.cfg.Store.Delete(ctx, name, registry.Entry{Action: "delete", By: req.By})
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
+	}
+	if name == Default {
+		return d.renew(ctx, t, req)
 	}
 	t.estate.gone.Store(true)
 	d.forget(t)

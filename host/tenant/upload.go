@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	if t.estate == nil {
 		return VersionInfo{}, errNotStored
 	}
-	if err := checkPluginName(u.Plugin); err != nil {
+	if err := errors.Join(checkPluginName(u.Plugin), t.Damage()); err != nil {
 		return VersionInfo{}, err
 	}
 	digest := registry.DigestOf(u.Module)
