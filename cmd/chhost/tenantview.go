@@ -24,6 +24,7 @@ type record struct {
 	Origins   []string         `json:"origins"`
 	Limits    map[string]int64 `json:"limits"`
 	Suspended bool             `json:"suspended"`
+	Damaged   string           `json:"damaged"`
 	Connect   string           `json:"connect"`
 	Routes    []route          `json:"routes"`
 	Plugins   []struct {
@@ -64,7 +65,10 @@ func listTenants(c *cli.Context, a *remoteHost) error {
 }
 
 func (t record) state() string {
-	if t.Suspended {
+	switch {
+	case t.Damaged != "":
+		return "damaged"
+	case t.Suspended:
 		return "suspended"
 	}
 	return "serves"

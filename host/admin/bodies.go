@@ -80,6 +80,8 @@ type recordBody struct {
 	Revision  uint64    `json:"revision"`
 	Created   time.Time `json:"created"`
 	Suspended bool      `json:"suspended,omitempty"`
+	// Damaged is why nothing of the tenant can be served or changed; the rest is not known.
+	Damaged string `json:"damaged,omitempty"`
 	settingsBody
 	Routes  []routeBody  `json:"routes,omitempty"`
 	Plugins []pluginBody `json:"plugins,omitempty"`

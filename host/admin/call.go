@@ -119,11 +119,8 @@ func (c *call) enter(e *endpoint) error {
 			return fault(codeForbidden, "this token is good for the plugins and routes of its tenant only")
 		}
 	}
-	if c.name != "" {
-		c.tenant, _ = c.api.cfg.Tenants.Tenant(c.name)
-		if c.tenant == nil && !e.makes {
-			return fault(codeUnknown, "there is no tenant %q", c.name)
-		}
+	if err := c.find(e); err != nil {
+		return err
 	}
 	if c.who.tenant != "" && c.name != "" && e.stream == nil && e.Body != moduleBody {
 		if err := c.place(&c.api.requests); err != nil {
@@ -140,6 +137,25 @@ func (c *call) enter(e *endpoint) error {
 	// name of the tenant be another's.
 	if e.Body != noBody && !c.who.operator && !c.stillMay() {
 		return fault(codeToken, "the token is not known, or has expired")
+	}
+	return nil
+}
+
+// find finds the tenant that the path names. Who asks with a deploy token has been let in
+// as that of one tenant, and is at that one, even if it was deleted since and another has
+// its name.
+func (c *call) find(e *endpoint) error {
+	if c.name == "" {
+		return nil
+	}
+	if c.tenant = c.who.holder; c.tenant == nil {
+		c.tenant, _ = c.api.cfg.Tenants.Tenant(c.name)
+	}
+	switch {
+	case c.tenant != nil && !e.damaged:
+		return c.tenant.Damage()
+	case c.tenant == nil && !e.makes:
+		return fault(codeUnknown, "there is no tenant %q", c.name)
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ type endpoint struct {
 	// passing: nothing is different afterwards that is stored or told by the audit log, so
 	// that it is no change by the tenant's rate of them. What it is bounded by is its own.
 	passing bool
+	// damaged: it is also for a tenant whose record is damaged.
+	damaged bool
 	// secret: the answer is not kept for requests that are sent again.
 	secret bool
 	// One of the two carries it out. stream writes the answer itself, unless it fails.
@@ -85,7 +87,7 @@ func endpoints() []endpoint {
 		{Method: get, Path: "/v1/tenants", Summary: "All tenants, by name.", scope: forOperator, gives: tenantsBody{}, Query: pages("tenants", "name"), serve: (*call).tenants},
 		{Method: get, Path: one, Summary: "A tenant's record.", scope: forTenant, gives: recordBody{}, serve: (*call).record},
 		{Method: put, Path: one, Summary: "Sets a tenant's hosts, origins, limits, issuers and connector as a whole; makes the tenant if there is none. With If-None-Match: * it only makes one.", scope: forOperator, Body: jsonBody, takes: settingsBody{}, gives: recordBody{}, makes: true, serve: (*call).set},
-		{Method: remove, Path: one, Summary: "Deletes a tenant with all that it has.", scope: forOperator, serve: (*call).delete},
+		{Method: remove, Path: one, Summary: "Deletes a tenant with all that it has.", scope: forOperator, damaged: true, serve: (*call).delete},
 		{Method: post, Path: one + "/suspend", Summary: "Refuses the tenant's clients, and ends their connections.", scope: forOperator, gives: recordBody{}, serve: (*call).suspend},
 		{Method: post, Path: one + "/resume", Summary: "Lets them in again.", scope: forOperator, gives: recordBody{}, serve: (*call).resume},
 		{Method: post, Path: one + "/drain", Summary: "Closes the tenant's connections on this node a few at a time, so that clients come back; answers when that is done.", scope: forOperator, Body: optionalBody, takes: drainBody{}, gives: closedBody{}, serve: (*call).drain},
@@ -93,7 +95,7 @@ func endpoints() []endpoint {
 		{Method: get, Path: one + "/topics", Summary: "The topics that are joined on this node, by name; one that several versions serve is there once for each.", scope: forTenant, gives: topicsBody{}, Query: pages("topics", "name"), serve: (*call).topics},
 		{Method: get, Path: one + "/sockets", Summary: "The sockets that are open on this node, oldest first.", scope: forTenant, gives: socketsBody{}, Query: pages("sockets", "number"), serve: (*call).sockets},
 		{Method: post, Path: one + "/sockets/{socket}/disconnect", Summary: "Ends a socket of this node by its number, or on all nodes those that connect gave this name.", scope: forTenant, gives: closedBody{}, serve: (*call).disconnect},
-		{Method: get, Path: one + "/audit", Summary: "The tenant's part of the audit log, oldest first.", scope: forTenant, gives: auditBody{}, Query: pages("entries", "number"), serve: (*call).audit},
+		{Method: get, Path: one + "/audit", Summary: "The tenant's part of the audit log, oldest first.", scope: forTenant, damaged: true, gives: auditBody{}, Query: pages("entries", "number"), serve: (*call).audit},
 		{Method: get, Path: one + "/routes", Summary: "Which topics go to which plugin; the first match wins.", scope: forTenant, gives: routesBody{}, serve: (*call).routes},
 		{Method: put, Path: one + "/routes", Summary: "Sets all routes.", scope: forTenant, Body: jsonBody, takes: routesBody{}, gives: routesBody{}, serve: (*call).putRoutes},
 		{Method: post, Path: one + "/publish", Summary: "Broadcasts one message, or several of which either all are good or none is sent.", scope: forTenant, Body: jsonBody, takes: publishBody{}, gives: publishedBody{}, passing: true, serve: (*call).publish},

@@ -39,6 +39,7 @@ const (
 	codeNoConnect   Code = "no_connect_callback"
 	codeKeyInUse    Code = "idempotency_in_progress"
 	codeKeyMismatch Code = "idempotency_mismatch"
+	codeDamaged     Code = "tenant_damaged"
 	codeStore       Code = "store_failed"
 	codeFull        Code = "disk_full"
 	codeBusy        Code = "busy"
@@ -75,6 +76,7 @@ func Codes() []CodeRow {
 		{codeNoConnect, http.StatusUnprocessableEntity, "the plugin that is to decide about sockets has no connect callback"},
 		{codeKeyInUse, http.StatusConflict, "a request with this Idempotency-Key is being carried out"},
 		{codeKeyMismatch, http.StatusUnprocessableEntity, "this Idempotency-Key was used for another request"},
+		{codeDamaged, http.StatusInternalServerError, "the tenant's record is damaged: nothing of it is served or changed until the operator deletes it, or restores a backup"},
 		{codeStore, http.StatusInternalServerError, "what is stored could not be read or changed; nothing has changed"},
 		{codeFull, http.StatusInsufficientStorage, "there is no room on the host's disk; nothing has changed"},
 		{codeBusy, http.StatusServiceUnavailable, "as much of this is under way as may be at once: try again later"},
@@ -130,6 +132,8 @@ func blame(err error) *failure {
 		return &failure{code: codeRate, message: sentence(rated), wait: rated.Wait}
 	case errors.As(err, &large):
 		return fault(codeTooLarge, "the body has more than %d bytes", large.Limit)
+	case errors.Is(err, tenant.ErrDamaged):
+		return as(codeDamaged)
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, registry.ErrNotFound):
 		return as(codeUnknown)
 	case errors.Is(err, tenant.ErrConflict):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/tenant"
 )
 
 // guard refuses what comes by way of a browser: a page of another origin has no business
@@ -44,8 +45,10 @@ type identity struct {
 	// name is what the audit log calls them: never the token.
 	name     string
 	operator bool
-	// tenant is whose deploy token it is, if it is one.
+	// tenant is whose deploy token it is, if it is one, and holder that tenant as it was
+	// found: another one may have its name a moment later.
 	tenant string
+	holder *tenant.Tenant
 }
 
 // identify finds out who asks.
@@ -68,7 +71,7 @@ func (a *API) identify(r *http.Request) (identity, error) {
 	}
 	if name, id, ok := parseDeployToken(text); ok {
 		if t, ok := a.cfg.Tenants.Tenant(name); ok && a.holds(t.Record().DeployTokens, id, sum) {
-			return identity{name: "token " + id, tenant: name}, nil
+			return identity{name: "token " + id, tenant: name, holder: t}, nil
 		}
 	}
 	return identity{}, fault(codeToken, "the token is not known, or has expired")

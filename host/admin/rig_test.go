@@ -41,7 +41,12 @@ type rig struct {
 
 func newRig(t testing.TB, change func(*admin.Config)) *rig {
 	t.Helper()
-	return serve(t, newOffline(t, registry.NewMemory(registry.Config{}), change))
+	return newRigOn(t, registry.NewMemory(registry.Config{}), change)
+}
+
+func newRigOn(t testing.TB, store registry.Store, change func(*admin.Config)) *rig {
+	t.Helper()
+	return serve(t, newOffline(t, store, change))
 }
 
 // serve gives a rig its listener.

@@ -133,7 +133,11 @@ func (c *call) tenants() (*answer, error) {
 	all, next := cut(c.api.cfg.Tenants.Tenants(), (*tenant.Tenant).Name, after, limit)
 	b := tenantsBody{Tenants: make([]recordBody, 0, len(all)), Next: word(next)}
 	for _, t := range all {
-		b.Tenants = append(b.Tenants, recordOf(t.Record()))
+		record := recordOf(t.Record())
+		if err := t.Damage(); err != nil {
+			record.Damaged = err.Error()
+		}
+		b.Tenants = append(b.Tenants, record)
 	}
 	return &answer{body: b}, nil
 }
@@ -296,7 +300,9 @@ func (c *call) disconnect() (*answer, error) {
 		}
 		closed = 1
 	default:
-		if closed, err = c.tenant.Disconnect(which); err != nil {
+		if closed, err = c.tenant.Disconnect(which); errors.Is(err, tenant.ErrUnknown) {
+			return nil, err
+		} else if err != nil {
 			return nil, fault(codeInvalid, "%v", err)
 		}
 	}
