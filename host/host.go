@@ -120,6 +120,9 @@ type Config struct {
 	// CacheDir keeps compiled plugins between runs, see [wasm.Config]. Default:
 	// they are compiled at each start.
 	CacheDir string
+	// CacheLimit is how many bytes may be kept there, about, see [wasm.Config]. Default
+	// 4 GiB.
+	CacheLimit int64
 	// Compiler lets plugins be compiled in child processes within the limits of
 	// Compiling, see [CompilerMain]. Default: they are compiled in this process, which
 	// is for plugins whose authors are trusted: compiling one can take minutes and all
@@ -307,7 +310,7 @@ func New(cfg Config) (*Host, error) {
 		h.cfg.DrainWindow = DefaultDrainWindow
 	}
 	engine, err := wasm.NewEngine(wasm.Config{
-		CacheDir: cfg.CacheDir, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
+		CacheDir: cfg.CacheDir, CacheLimit: cfg.CacheLimit, Compiler: cfg.Compiler, Compiling: cfg.Compiling,
 		Logger: cfg.Logger, Now: cfg.Now, Memory: cfg.GuestMemory, TenantMemory: cfg.TenantMemory,
 		GuestSlots: cfg.GuestSlots, Share: h.share, MemoryOf: h.memoryOf, Tripped: h.tripped,
 	})

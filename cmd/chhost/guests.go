@@ -10,12 +10,13 @@ import (
 	"github.com/chhost/chhost/host"
 )
 
-// guests reads what all plugins, and those of a tenant, may use together.
+// guests reads what all plugins, and those of a tenant, may use together, and how much is
+// kept of them.
 func guests(c *cli.Context, cfg *host.Config) error {
 	for _, flag := range []struct {
 		name string
 		size *int64
-	}{{"guest-memory", &cfg.GuestMemory}, {"tenant-memory", &cfg.TenantMemory}} {
+	}{{"guest-memory", &cfg.GuestMemory}, {"tenant-memory", &cfg.TenantMemory}, {"cache-limit", &cfg.CacheLimit}} {
 		text := c.String(flag.name)
 		if text == "" {
 			continue

@@ -23,6 +23,7 @@ type code struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache // nil without a directory
+	fresh   bool                    // it was compiled for this, and kept
 }
 
 func (c *code) close(ctx context.Context) error {
@@ -81,7 +82,10 @@ func (e *Engine) load(ctx context.Context, m Module, limits Limits) (*code, erro
 	if e.cacheDir == "" {
 		return newCode(ctx, m.Binary, limits.pages(), nil)
 	}
-	cached, cacheErr := loadCached(ctx, e.cacheDir, m.Binary, limits)
+	cached, cacheErr := e.loadCached(ctx, m, limits)
+	if errors.Is(cacheErr, fs.ErrNotExist) { // it was removed in the midst of it
+		cached, cacheErr = e.loadCached(ctx, m, limits)
+	}
 	if cacheErr == nil {
 		return cached, nil
 	}
@@ -96,10 +100,10 @@ func (e *Engine) unusable(m Module, err error) {
 	e.log.Warn("the directory for compiled plugins cannot be used", "plugin", m.version(), "err", err)
 }
 
-// loadCached compiles by way of the directory. Each binary has one of its own
+// loadCached compiles by way of the directory. Each module has one of its own
 // below it, so that only what is loaded has to be verified.
-func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits) (*code, error) {
-	s := sealsOf(cacheDir, bin)
+func (e *Engine) loadCached(ctx context.Context, m Module, limits Limits) (*code, error) {
+	s := sealsOf(e.cacheDir, m)
 	if err := s.verify(); err != nil {
 		return nil, err
 	}
@@ -107,14 +111,18 @@ func loadCached(ctx context.Context, cacheDir string, bin []byte, limits Limits)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCode(ctx, bin, limits.pages(), cache)
+	c, err := newCode(ctx, m.Binary, limits.pages(), cache)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.add(); err != nil {
+	size, err := s.add()
+	if err != nil {
 		_ = c.close(ctx)
 		return nil, err
 	}
+	c.fresh = size > 0
+	e.larder.add(size)
+	touch(s.dir)
 	return c, nil
 }
 
@@ -127,11 +135,9 @@ type seals struct{ dir string }
 
 const sealSuffix = ".seal"
 
-// sealsOf are those of a binary below the cache's directory.
-func sealsOf(cacheDir string, bin []byte) seals {
-	digest := sha256.Sum256(bin)
-	return seals{filepath.Join(cacheDir, hex.EncodeToString(digest[:16]))}
-}
+// sealsOf are those of a module below the cache's directory. What is compiled of it for
+// memories of several sizes lies there together: the engine tells them apart.
+func sealsOf(cacheDir string, m Module) seals { return seals{filepath.Join(cacheDir, m.key)} }
 
 // verify removes every entry that its seal does not match, so that the engine
 // compiles it anew.
@@ -144,9 +150,10 @@ func (s seals) verify() error {
 	})
 }
 
-// add seals the entries that have no seal yet: what the engine has just written.
-func (s seals) add() error {
-	return s.entries(func(path string, sealed bool) error {
+// add seals the entries that have no seal yet: what the engine has just written. It
+// returns how many bytes that is.
+func (s seals) add() (size int64, err error) {
+	err = s.entries(func(path string, sealed bool) error {
 		if sealed {
 			return nil
 		}
@@ -154,15 +161,26 @@ func (s seals) add() error {
 		if err != nil {
 			return err
 		}
+		size += sizeOf(path)
 		return os.WriteFile(path+sealSuffix, []byte(seal), 0o600)
 	})
+	return size, err
+}
+
+// sizeOf is the size of a file in bytes; 0 if there is none.
+func sizeOf(path string) int64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // entries calls f for each entry. Another process may be writing to the same
 // directory, so its unfinished files are left alone, and a file may be gone.
 func (s seals) entries(f func(path string, sealed bool) error) error {
 	return filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, sealSuffix) || strings.HasSuffix(path, ".tmp") {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, sealSuffix) || strings.HasSuffix(path, unfinishedSuffix) || strings.HasPrefix(d.Name(), meteredPrefix) {
 			return ignoreMissing(err)
 		}
 		seal, err := sealOf(path)

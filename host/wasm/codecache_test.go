@@ -73,6 +73,12 @@ func entry(t *testing.T, dir string) string {
 	return code[0]
 }
 
+// sealAll seals what has no seal.
+func sealAll(s seals) error {
+	_, err := s.add()
+	return err
+}
+
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -136,7 +142,7 @@ func TestCacheIsRead(t *testing.T) {
 	if err := os.Remove(path + sealSuffix); err != nil {
 		t.Fatal(err)
 	}
-	if err := (seals{dir}).add(); err != nil {
+	if err := sealAll(seals{dir}); err != nil {
 		t.Fatal(err)
 	}
 	res, err := compileIn(dir, echo).HandleIn(t.Context(), event("{}"))

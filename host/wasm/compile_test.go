@@ -102,10 +102,10 @@ func TestHostNeverCompiles(t *testing.T) {
 	compile(t, e, "served/echo", Limits{})
 	path := entry(t, dir)
 	foreign := filepath.Join(filepath.Dir(path), strings.Repeat("0", 64))
-	if err := errors.Join(os.Rename(path, foreign), os.Remove(path+sealSuffix), sealsOf(dir, m.Binary).add()); err != nil {
+	if err := errors.Join(os.Rename(path, foreign), os.Remove(path+sealSuffix), sealAll(sealsOf(dir, m))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.loadSealed(t.Context(), m.Binary, limits); !errors.Is(err, errNotCached) {
+	if _, err := e.loadSealed(t.Context(), m, limits); !errors.Is(err, errNotCached) {
 		t.Errorf("the entry is of another name: %v", err)
 	}
 	compile(t, e, "served/echo", Limits{})

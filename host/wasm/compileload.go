@@ -22,7 +22,7 @@ import (
 // loadApart returns the compiled code of a binary as the cache has it, or as a
 // child makes it. The engine's compiler never sees the binary in this process.
 func (e *Engine) loadApart(ctx context.Context, m Module, limits Limits) (*code, error) {
-	if c, err := e.loadSealed(ctx, m.Binary, limits); err == nil {
+	if c, err := e.loadSealed(ctx, m, limits); err == nil {
 		return c, nil
 	}
 	leave, err := e.turns.take(ctx, e.ending, m.owner())
@@ -31,7 +31,7 @@ func (e *Engine) loadApart(ctx context.Context, m Module, limits Limits) (*code,
 	}
 	defer leave()
 	// Who had the turn before may have compiled the same.
-	c, cacheErr := e.loadSealed(ctx, m.Binary, limits)
+	c, cacheErr := e.loadSealed(ctx, m, limits)
 	if cacheErr == nil {
 		return c, nil
 	}
@@ -42,7 +42,7 @@ func (e *Engine) loadApart(ctx context.Context, m Module, limits Limits) (*code,
 		var made *made
 		if made, err = e.make(ctx, place, m, limits); err == nil {
 			if e.cacheDir == place {
-				cacheErr = made.keep(sealsOf(e.cacheDir, m.Binary))
+				cacheErr = e.keep(made, sealsOf(e.cacheDir, m))
 			}
 			_ = os.RemoveAll(made.dir)
 			if e.cacheDir != "" && cacheErr != nil {
@@ -225,6 +225,20 @@ func codeCount(bin []byte) uint64 {
 	return 0
 }
 
+// keep moves what a child has made to the cache.
+func (e *Engine) keep(m *made, s seals) error {
+	size := sizeOf(m.entry)
+	err := m.keep(s)
+	if errors.Is(err, fs.ErrNotExist) { // the directory was removed in the midst of it
+		err = m.keep(s)
+	}
+	if err == nil {
+		m.code.fresh = true
+		e.larder.add(size)
+	}
+	return err
+}
+
 // keep moves the entry to the cache. Its seal is there first: an entry without one
 // would be taken for damaged.
 func (m *made) keep(s seals) error {
@@ -247,18 +261,22 @@ func (m *made) keep(s seals) error {
 var errNotCached = errors.New("it has not been compiled yet")
 
 // loadSealed returns what the cache has of a binary, if its seal is right.
-func (e *Engine) loadSealed(ctx context.Context, bin []byte, limits Limits) (*code, error) {
+func (e *Engine) loadSealed(ctx context.Context, m Module, limits Limits) (*code, error) {
 	if e.cacheDir == "" {
 		return nil, errNotCached
 	}
-	s := sealsOf(e.cacheDir, bin)
+	s := sealsOf(e.cacheDir, m)
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotCached
 	}
 	if err := s.verify(); err != nil {
 		return nil, err
 	}
-	return loadOnly(ctx, s.dir, bin, limits.pages())
+	c, err := loadOnly(ctx, s.dir, m.Binary, limits.pages())
+	if err == nil {
+		touch(s.dir)
+	}
+	return c, err
 }
 
 // loadOnly returns the compiled code of a binary from a directory, and never

@@ -2,8 +2,6 @@ package wasm
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -28,6 +27,10 @@ type Config struct {
 	// loaded in milliseconds. It is created with mode 0700; whoever can write to
 	// it can run code in the host. Default: memory only.
 	CacheDir string
+	// CacheLimit is how many bytes may be kept in CacheDir, about: each process looks when
+	// it has added a sixteenth of it. Beyond it, what nobody has used for longest is
+	// removed, and compiled anew when it is needed. Default 4 GiB.
+	CacheLimit int64
 	// Compiler lets modules be compiled in child processes within the limits of
 	// Compiling, see [CompilerMain]. What is in CacheDir needs none. Default none: the
 	// engine compiles in this process, after the same checks; a module that passes
@@ -72,6 +75,8 @@ type Engine struct {
 	clock    func() time.Time
 	born     time.Time
 	cacheDir string
+	larder   larder      // of cacheDir
+	housed   atomic.Bool // Run looks after it
 	counts   Counts
 	memory   account // of the node
 
@@ -135,6 +140,10 @@ func NewEngine(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("wasm: the directory for compiled plugins: %w", err)
 	}
 	e.cacheDir = cfg.CacheDir
+	e.larder.dir, e.larder.limit = cfg.CacheDir, cfg.CacheLimit
+	if e.larder.limit <= 0 {
+		e.larder.limit = defaultCacheLimit
+	}
 	return e, nil
 }
 
@@ -159,6 +168,7 @@ type Module struct {
 	Limits Limits
 
 	digest string // of Binary as it was given, the first 8 digits
+	key    string // of the directory of what is kept of it, see keyOf
 }
 
 // version is what logs and the guest itself call this version.
@@ -241,12 +251,15 @@ func (e *Engine) compileFor(ctx context.Context, tenant *sched.Tenant, m Module)
 	if m.Rotate {
 		limits.Instances = max(limits.Instances, 2)
 	}
-	digest := sha256.Sum256(m.Binary)
-	m.digest = hex.EncodeToString(digest[:4])
 	rewritten, err := e.prepare(&m, limits)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if !e.housed.Load() {
+			e.tidy(ctx, false)
+		}
+	}()
 	c, err := e.load(ctx, m, limits)
 	if err != nil && e.compiler == nil {
 		return nil, invalid(m, err)
@@ -257,9 +270,12 @@ func (e *Engine) compileFor(ctx context.Context, tenant *sched.Tenant, m Module)
 	p, err := e.start(ctx, tenant, c, m, limits)
 	if err != nil {
 		_ = c.close(ctx)
+		if c.fresh && errors.As(err, new(*ModuleError)) {
+			_ = e.larder.remove(m.key) // what is refused takes no room
+		}
 		return nil, err
 	}
-	if err := rewritten.keep(); err != nil {
+	if err := e.keepMetered(rewritten); err != nil {
 		e.unusable(m, err)
 	}
 	return p, nil

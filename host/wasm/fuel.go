@@ -3,6 +3,8 @@ package wasm
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -28,7 +30,9 @@ func (e *Engine) prepare(m *Module, limits Limits) (*rewriting, error) {
 	if faults := contractFaults(decoded); len(faults) > 0 {
 		return nil, &ModuleError{Name: m.Name, Faults: faults}
 	}
-	r, metered, err := e.rewrite(decoded, limits)
+	digest := sha256.Sum256(m.Binary)
+	m.digest, m.key = hex.EncodeToString(digest[:4]), keyOf(digest)
+	r, metered, err := e.rewrite(decoded, m.key, limits)
 	if err != nil {
 		return nil, invalid(*m, err)
 	}

@@ -16,11 +16,14 @@ const (
 	restRounds = 60
 )
 
-// Run keeps house until ctx ends: about once a second it calls ch_idle of the
-// instances that are idle and have served calls since, and it destroys those that
-// nobody has needed for a minute. Without it plugins are served all the same. It
+// Run keeps house until ctx ends: at first it looks after the directory of compiled code,
+// and about once a second it calls ch_idle of the instances that are idle and have served
+// calls since, and destroys those that nobody has needed for a minute. Without it plugins are served all the same. It
 // may be called once.
 func (e *Engine) Run(ctx context.Context) {
+	e.housed.Store(true)
+	defer e.housed.Store(false)
+	e.tidy(ctx, true)
 	ticker := time.NewTicker(roundTime)
 	defer ticker.Stop()
 	for {
@@ -29,6 +32,7 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		e.tidy(ctx, false)
 		plugins := e.open()
 		for _, p := range plugins {
 			p.circuit.round(p.callCount()) // before any guest runs, which may take long

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// meteredPrefix is how the names of metered modules in the cache's directory begin.
+	// meteredPrefix is how the names of metered modules begin, in the directory of what is
+	// kept of a module.
 	meteredPrefix = "metered-"
 	// keptMetered is from how many bytes on a metered module is kept: a smaller one is
 	// rewritten in a millisecond.
@@ -30,11 +31,11 @@ type rewriting struct {
 }
 
 // rewrite returns the metered module, from the cache if it was rewritten before.
-func (e *Engine) rewrite(decoded *module.Module, limits Limits) (*rewriting, []byte, error) {
+func (e *Engine) rewrite(decoded *module.Module, key string, limits Limits) (*rewriting, []byte, error) {
 	options := meter.Options{Pages: limits.pages(), Entries: doorNames()}
 	r := new(rewriting)
 	if e.cacheDir != "" && len(decoded.Binary) >= keptMetered {
-		r.path = filepath.Join(e.cacheDir, meteredPrefix+meteredKey(decoded.Binary, options))
+		r.path = filepath.Join(e.cacheDir, key, meteredPrefix+meteredKey(decoded.Binary, options))
 		if metered := readSealed(r.path); metered != nil {
 			return r, metered, nil
 		}
@@ -62,14 +63,26 @@ func (r *rewriting) keep() error {
 	if r.made == nil {
 		return nil
 	}
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o700); err != nil {
+		return err
+	}
 	if err := os.WriteFile(r.path+sealSuffix, []byte(sealed(filepath.Base(r.path), r.made)), 0o600); err != nil {
 		return err
 	}
-	unfinished := r.path + ".tmp"
+	unfinished := r.path + unfinishedSuffix
 	if err := os.WriteFile(unfinished, r.made, 0o600); err != nil {
 		return errors.Join(err, ignoreMissing(os.Remove(unfinished)))
 	}
 	return os.Rename(unfinished, r.path)
+}
+
+// keepMetered is keep, and counts it.
+func (e *Engine) keepMetered(r *rewriting) error {
+	err := r.keep()
+	if err == nil && r.made != nil {
+		e.larder.add(int64(len(r.made)))
+	}
+	return err
 }
 
 // readSealed reads a file that its seal matches; else it is nil.

@@ -19,7 +19,7 @@ func bulky(t *testing.T, name string) []byte {
 // meteredFiles are the metered modules in a directory.
 func meteredFiles(t *testing.T, dir string) (paths []string) {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(dir, meteredPrefix+"*"))
+	all, err := filepath.Glob(filepath.Join(dir, "*", meteredPrefix+"*"))
 	if err != nil {
 		t.Fatal(err)
 	}

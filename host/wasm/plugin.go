@@ -27,6 +27,7 @@ type Plugin struct {
 	seq      int
 	base     string // name without seq
 	digest   string // of the module that was given, the first 8 digits
+	kept     string // the directory of what is kept of it; empty: there is none
 	settings map[string]string
 	limits   Limits
 	rotate   bool
@@ -80,6 +81,7 @@ func newPlugin(e *Engine, payer *sched.Tenant, c *code, m Module, limits Limits)
 		seq:      max(m.Seq, 1),
 		base:     m.Name,
 		digest:   m.digest,
+		kept:     e.larder.of(m),
 		settings: settings,
 		limits:   limits,
 		rotate:   m.Rotate,

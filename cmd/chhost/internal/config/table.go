@@ -36,6 +36,7 @@ func servedRows() Table {
 		{Name: "connect-header", Group: groupServed, Kind: Texts, Example: []string{"x-tenant"}, Usage: "tell it the request's header field `NAME`, such as x-tenant"},
 		{Name: "set", Group: groupServed, Kind: Texts, Example: []string{"greeting=hello"}, Usage: "a setting that the plugin reads, `KEY=VALUE`"},
 		{Name: "cache", Group: groupServed, Path: WholePath, Default: defaultCache(), DefaultText: "the user's cache directory", Example: []string{"/var/cache/chhost"}, Usage: "keep compiled plugins in `DIR`"},
+		{Name: "cache-limit", Group: groupServed, Kind: Size, Default: "4GiB", Usage: "keep at most `SIZE` of them there, about: what nobody has used for longest is removed, and compiled anew when it is needed"},
 	}
 }
 
