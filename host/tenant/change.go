@@ -25,7 +25,7 @@ type estate struct {
 	dir *Directory
 	// turn is taken by who changes the tenant, from before the change is stored until
 	// it is what is served.
-	turn chan struct{}
+	turn turn
 	// gone: the tenant was deleted, and another may have its name. It is set in a turn.
 	gone atomic.Bool
 
@@ -83,17 +83,23 @@ func clone(r registry.Tenant) registry.Tenant {
 	return r
 }
 
-// take takes the tenant's turn, which the caller gives back by leave.
-func (e *estate) take(ctx context.Context) error {
+// turn lets changes be made one after the other. A change waits for the store in its turn,
+// so it is no lock, and who waits for it can give up.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+// take waits for the turn, which the caller gives back by leave. The error is ctx's.
+func (t turn) take(ctx context.Context) error {
 	select {
-	case e.turn <- struct{}{}:
+	case t <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (e *estate) leave() { <-e.turn }
+func (t turn) leave() { <-t }
 
 // usable is why nothing may be done in the tenant's name: the [ErrDamaged] of one that is
 // damaged, and [ErrUnknown] for one that was deleted. The store and other nodes know
@@ -129,6 +135,9 @@ func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change,
 	if req.DryRun {
 		change.Modules = nil
 	}
+	t.estate.mu.RLock()
+	before := t.estate.record
+	t.estate.mu.RUnlock()
 	record, err := t.estate.dir.cfg.Store.Update(ctx, t.name, change)
 	switch {
 	case errors.Is(err, errDry):
@@ -136,7 +145,9 @@ func (t *Tenant) alter(ctx context.Context, req Request, change registry.Change,
 	case err != nil:
 		return registry.Tenant{}, ofStore(err)
 	}
-	return record, t.adopt(record)
+	err = t.adopt(record)
+	t.estate.dir.leftOut(&before, &record)
+	return record, err
 }
 
 // ofStore says whose error it is.

@@ -182,10 +182,10 @@ func (t *Tenant) shift(ctx context.Context, p *plugin, req Request, s shift) (De
 // store stores which version is served and serves it, in one turn, so that what is
 // served is what was stored last. It returns the moves that are to be waited for.
 func (t *Tenant) store(ctx context.Context, p *plugin, req Request, s shift) (Deployment, []<-chan channel.Moved, error) {
-	if err := t.estate.take(ctx); err != nil {
+	if err := t.estate.turn.take(ctx); err != nil {
 		return Deployment{}, nil, err
 	}
-	defer t.estate.leave()
+	defer t.estate.turn.leave()
 	s.at = t.estate.dir.now()
 	d := Deployment{Plugin: p.name, Strategy: s.strategy, Percent: s.percent, DryRun: req.DryRun}
 	change := registry.Change{Entry: registry.Entry{Action: "deploy"}, Describe: func() string { return s.words(req, d) }}

@@ -60,6 +60,8 @@ type Directory struct {
 	loads chan struct{} // has room for those that may be under way at once
 	// refreshing: the published keys of issuers are being looked after.
 	refreshing atomic.Bool
+	// unswept: a change has left modules out of a record; sweeping: the store is being swept.
+	unswept, sweeping atomic.Bool
 	// patience is how long a callback waits for its version to be loaded.
 	patience time.Duration
 	tripped
@@ -69,7 +71,11 @@ type Directory struct {
 	end  context.CancelFunc
 	work sync.WaitGroup // loads, and moves of channels
 
-	changing sync.Mutex // of which tenants there are, and what two may not have; before a tenant's turn
+	// changing is the turn of who changes which tenants there are, or what two of them may not
+	// have: it is taken before a tenant's, see [estate], and kept until the change is stored
+	// and served, or one host name could become two tenants'. It is no lock: nobody who
+	// serves clients takes it or a tenant's, and who waits for it can give up.
+	changing turn
 
 	mu      sync.RWMutex
 	ended   bool
@@ -97,7 +103,7 @@ var (
 // [Tenant.Damage]. It starts nothing, and compiles nothing.
 func Open(ctx context.Context, cfg DirectoryConfig) (*Directory, error) {
 	d := &Directory{
-		cfg: cfg, log: cfg.Logger, now: cfg.Now, patience: loadPatience, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		cfg: cfg, log: cfg.Logger, now: cfg.Now, patience: loadPatience, loads: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), changing: newTurn(),
 		tenants: make(map[string]*Tenant), hosts: make(map[string]*Tenant), loaded: make(map[*version]struct{}),
 	}
 	if d.now == nil {
@@ -149,7 +155,7 @@ func (d *Directory) make(name string) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.estate = &estate{dir: d, turn: make(chan struct{}, 1), plugins: make(map[string]*plugin), revoked: token.NewRevocations(0, d.cfg.Now)}
+	t.estate = &estate{dir: d, turn: newTurn(), plugins: make(map[string]*plugin), revoked: token.NewRevocations(0, d.cfg.Now)}
 	return t, nil
 }
 

@@ -43,8 +43,10 @@ func (d *Directory) Create(ctx context.Context, name string, s Settings, req Req
 	if !isName(name, "-") || len(name) > 63 || strings.HasSuffix(name, "-") {
 		return nil, fmt.Errorf("%w: a tenant's name consists of up to 63 lower case letters, digits and hyphens, and neither begins nor ends with a hyphen", ErrInvalid)
 	}
-	d.changing.Lock()
-	defer d.changing.Unlock()
+	if err := d.changing.take(ctx); err != nil {
+		return nil, err
+	}
+	defer d.changing.leave()
 	record := registry.Tenant{Name: name}
 	if err := d.set(&record, s); err != nil {
 		return nil, err
@@ -146,8 +148,10 @@ func (t *Tenant) Set(ctx context.Context, s Settings, req Request) (registry.Ten
 	if err := t.canConnect(ctx, s.Connect); err != nil {
 		return registry.Tenant{}, err
 	}
-	d.changing.Lock() // of two tenants that want one host name, one gets it
-	defer d.changing.Unlock()
+	if err := d.changing.take(ctx); err != nil { // of two tenants that want one host name, one gets it
+		return registry.Tenant{}, err
+	}
+	defer d.changing.leave()
 	record, err := t.change(ctx, req, "settings", "", func(r *registry.Tenant) error { return d.set(r, s) })
 	if err == nil && !req.DryRun {
 		d.list(t, record)
@@ -305,18 +309,20 @@ func (t *Tenant) change(ctx context.Context, req Request, action, detail string,
 	if t.estate == nil {
 		return registry.Tenant{}, errNotStored
 	}
-	if err := t.estate.take(ctx); err != nil {
+	if err := t.estate.turn.take(ctx); err != nil {
 		return registry.Tenant{}, err
 	}
-	defer t.estate.leave()
+	defer t.estate.turn.leave()
 	return t.alter(ctx, req, registry.Change{Entry: registry.Entry{Action: action, Detail: detail}}, edit)
 }
 
 // Delete forgets a tenant, and closes its sockets with code 1013. [Default] stays, but for
 // a record that is damaged, in whose place it gets an empty one.
 func (d *Directory) Delete(ctx context.Context, name string, req Request) error {
-	d.changing.Lock() // nobody makes one of this name, or lists this one, before it is forgotten
-	defer d.changing.Unlock()
+	if err := d.changing.take(ctx); err != nil { // nobody makes one of this name, or lists this one, before it is forgotten
+		return err
+	}
+	defer d.changing.leave()
 	t, ok := d.Tenant(name)
 	switch {
 	case !ok:
@@ -324,10 +330,10 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	case name == Default && t.Damage() == nil:
 		return fmt.Errorf("%w: the tenant %s cannot be deleted", ErrInvalid, Default)
 	}
-	if err := t.estate.take(ctx); err != nil {
+	if err := t.estate.turn.take(ctx); err != nil {
 		return err
 	}
-	defer t.estate.leave()
+	defer t.estate.turn.leave()
 	if r := t.Record(); req.IfRevision != 0 && r.Revision != req.IfRevision {
 		return fmt.Errorf("%w: %d, and not %d", ErrConflict, r.Revision, req.IfRevision)
 	}
@@ -338,11 +344,14 @@ func (d *Directory) Delete(ctx context.Context, name string, req Request) error 
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
+	record := t.Record()
+	d.unswept.Store(true) // a damaged record does not tell what it has named
 	if name == Default {
 		return d.renew(ctx, t, req)
 	}
 	t.estate.gone.Store(true)
 	d.forget(t)
+	d.leftOut(&record, &registry.Tenant{})
 	t.closeAll(socket.End{Code: socket.CloseTryAgainLater, Reason: "the tenant is gone"})
 	d.begin(func(ctx context.Context) { d.clear(ctx, t) })
 	return nil

@@ -18,9 +18,12 @@ const (
 	warm = 3
 )
 
-// sweep forgets the compiled code of versions that nobody has used for long. It
-// belongs to Run.
+// sweep forgets the compiled code of versions that nobody has used for long, and lets the
+// store be swept if need be. It belongs to Run.
 func (d *Directory) sweep(ctx context.Context) {
+	if d.unswept.Load() {
+		d.beginAlone(&d.sweeping, d.sweepStore)
+	}
 	d.mu.RLock()
 	versions := make([]*version, 0, len(d.loaded))
 	for v := range d.loaded {

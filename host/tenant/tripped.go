@@ -59,8 +59,8 @@ func (t *tripped) take() map[plugged]wasm.Tripped {
 var errStands = errors.New("tenant: the deploy stands")
 
 // Run does what has to be done from time to time until ctx ends: it takes back deploys
-// whose version is quarantined, and forgets the compiled code of versions that nobody
-// has used for long. Without it tenants are served all the same.
+// whose version is quarantined, forgets the compiled code of versions that nobody has used
+// for long, and has the store remove modules that no record names any more. Without it tenants are served all the same.
 func (d *Directory) Run(ctx context.Context) {
 	ticker := time.NewTicker(sweepTime)
 	defer ticker.Stop()

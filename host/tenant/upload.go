@@ -70,10 +70,10 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	var v registry.Version
 	var again bool
 	entry := registry.Entry{Action: "upload", Detail: u.Plugin + " " + digest.Short()}
-	if err := t.estate.take(ctx); err != nil {
+	if err := t.estate.turn.take(ctx); err != nil {
 		return VersionInfo{}, err
 	}
-	defer t.estate.leave()
+	defer t.estate.turn.leave()
 	_, err = t.alter(ctx, u.Request, registry.Change{Modules: [][]byte{u.Module}, Entry: entry}, func(r *registry.Tenant) error {
 		p := r.Plugin(u.Plugin)
 		if p != nil && u.Settings != nil {
