@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +34,7 @@ const (
 	// foreignTime is for how long code is kept that only another version of the engine can
 	// load: for longer than two versions serve side by side.
 	foreignTime = 7 * 24 * time.Hour
-	// removingPrefix is how the directories begin that are being removed.
+	// removingPrefix is how the names of what is being removed begin.
 	removingPrefix = "removing-"
 	// keyDigits is how many digits of a module's digest name its directory.
 	keyDigits = 32
@@ -136,12 +138,11 @@ func isKey(name string) bool {
 // remove removes one thing in the directory. Renamed, it is out of the way at once, and a
 // crash in the midst of it leaves what any other look removes.
 func (l *larder) remove(name string) error {
-	place, err := os.MkdirTemp(l.dir, removingPrefix)
-	if err != nil {
-		return err
+	away := filepath.Join(l.dir, removingPrefix+name+"-"+strconv.FormatUint(rand.Uint64(), 36))
+	if err := os.Rename(filepath.Join(l.dir, name), away); err != nil {
+		return ignoreMissing(err)
 	}
-	err = ignoreMissing(os.Rename(filepath.Join(l.dir, name), filepath.Join(place, name)))
-	return errors.Join(err, os.RemoveAll(place))
+	return os.RemoveAll(away)
 }
 
 // kept is one thing in the directory that can be removed.
@@ -156,11 +157,17 @@ type kept struct {
 // modules are gone.
 func (l *larder) sweep(ctx context.Context, now time.Time) (left int64, removed int, err error) {
 	there, err := l.list(ctx, now)
+	left, removed, failed := l.evict(ctx, there)
+	return left, removed, errors.Join(err, failed)
+}
+
+// evict removes of what there is what nobody has used for longest, if it is too much.
+func (l *larder) evict(ctx context.Context, there []kept) (left int64, removed int, err error) {
 	for _, k := range there {
 		left += k.size
 	}
 	if left <= l.limit {
-		return left, 0, err
+		return left, 0, nil
 	}
 	slices.SortFunc(there, func(a, b kept) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.name, b.name)) })
 	for _, k := range there {
@@ -200,7 +207,7 @@ func (l *larder) list(ctx context.Context, now time.Time) (there []kept, err err
 		}
 		path, age := filepath.Join(l.dir, name), now.Sub(info.ModTime())
 		switch {
-		case strings.HasPrefix(name, removingPrefix) && entry.IsDir(), strings.HasPrefix(name, privatePrefix) && entry.IsDir() && age > abandonedTime:
+		case strings.HasPrefix(name, removingPrefix), strings.HasPrefix(name, privatePrefix) && entry.IsDir() && age > abandonedTime:
 			err = errors.Join(err, os.RemoveAll(path))
 		case isKey(name) && entry.IsDir():
 			size, failed := measure(path, engine, now)

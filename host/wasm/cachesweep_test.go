@@ -214,6 +214,43 @@ func TestLeftOversAreRemoved(t *testing.T) {
 	keptOf(t, e, numbered(t, 0))
 }
 
+// TestUsedMeanwhile: what somebody uses between the look and the removal stays.
+func TestUsedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	e := newTestEngine(t, Config{CacheDir: dir})
+	first, second := keptOf(t, e, numbered(t, 0)), keptOf(t, e, numbered(t, 1))
+	aged(t, first, 2*time.Hour)
+	aged(t, second, time.Hour)
+	l := &larder{dir: dir, limit: 1}
+	found, err := l.list(t.Context(), time.Now())
+	if err != nil || len(found) != 2 {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	keptOf(t, e, numbered(t, 0))
+	if left, removed, err := l.evict(t.Context(), found); removed != 1 || left == 0 || err != nil || !there(first) || there(second) {
+		t.Errorf("%d were removed, %d bytes are left, %v; kept: %t %t", removed, left, err, there(first), there(second))
+	}
+}
+
+// TestWhereEarlierVersionsKept: metered modules lay beside the directories, and go when there
+// is too much.
+func TestWhereEarlierVersionsKept(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, meteredPrefix+"0123")
+	writeFile(t, old, make([]byte, 1000))
+	writeFile(t, old+sealSuffix, []byte("seal"))
+	aged(t, old, time.Hour)
+	if left, removed, err := (&larder{dir: dir, limit: 1004}).sweep(t.Context(), time.Now()); left != 1004 || removed != 0 || err != nil {
+		t.Errorf("%d bytes are left, %d removed, %v", left, removed, err)
+	}
+	if left, removed, err := (&larder{dir: dir, limit: 1003}).sweep(t.Context(), time.Now()); left != 4 || removed != 1 || err != nil || there(old) {
+		t.Errorf("%d bytes are left, %d removed, %v", left, removed, err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("there are %v", left)
+	}
+}
+
 func looked(e *Engine) bool {
 	e.larder.mu.Lock()
 	defer e.larder.mu.Unlock()
