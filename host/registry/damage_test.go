@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // filled makes a store of many pages in a directory, and returns the database's bytes.
@@ -399,5 +402,86 @@ func TestBackupOfADamagedRecord(t *testing.T) {
 	}
 	if log, err := r.Audit(ctx, "tenant-002", 0, 0); err != nil || len(log) != 2 {
 		t.Errorf("the log: %+v, %v", log, err)
+	}
+}
+
+// TestDamagedUses: what says which modules are needed is made from the records again: no
+// module that one names is swept, and no backup fails for one that none names. What a damaged
+// record names stays.
+func TestDamagedUses(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	filled(t, dir, 5)
+	module := func(i int) Digest { return DigestOf(fmt.Appendf(nil, "module %d", i)) }
+	d, err := Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alter(t, d, tenantsBucket, []byte("tenant-002"))
+	err = d.db.Update(func(tx *bolt.Tx) error {
+		uses := bucket(tx, usesBucket)
+		flipped := useKey(module(1), "tenant-001")
+		flipped[20] ^= 1
+		return errors.Join(uses.Delete(useKey(module(1), "tenant-001")), uses.Put(flipped, nil), uses.Put([]byte("short"), nil),
+			uses.Put(useKey(module(3), "nobody"), nil))
+	})
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d, err = Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	for range 2 {
+		for i := 1; i < 5; i++ {
+			if _, err := d.Module(ctx, module(i)); err != nil {
+				t.Errorf("module %d: %v", i, err)
+			}
+		}
+		if n, err := d.Sweep(ctx); n != 0 || err != nil {
+			t.Errorf("Sweep: %d, %v", n, err)
+		}
+	}
+	if err := d.Backup(ctx, io.Discard); err != nil {
+		t.Errorf("Backup: %v", err)
+	}
+	for i := 1; i < 5; i++ { // and each is needed by its own tenant only
+		if err := d.Delete(ctx, fmt.Sprintf("tenant-%03d", i), Entry{}); err != nil {
+			t.Error(err)
+		}
+		if n, err := d.Sweep(ctx); n != 1 || err != nil {
+			t.Errorf("Sweep after tenant %d: %d, %v", i, n, err)
+		}
+	}
+}
+
+// TestUsesThatCannotBeMended: nothing is removed by what is damaged, and all else is as ever.
+func TestUsesThatCannotBeMended(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	filled(t, dir, 3)
+	d, err := Open(dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	digest := DigestOf([]byte("module 1"))
+	if err := d.db.Update(func(tx *bolt.Tx) error { return bucket(tx, usesBucket).Delete(useKey(digest, "tenant-001")) }); err != nil {
+		t.Fatal(err)
+	}
+	d.sound.Store(false) // as if it was opened now
+	commit := d.commit
+	d.commit = func(*bolt.Tx) error { return errDisk }
+	if n, err := d.Sweep(ctx); n != 0 || err != nil || d.tidy() != nil {
+		t.Errorf("a sweep removes %d, %v", n, err)
+	}
+	d.commit = commit
+	if _, err := d.Module(ctx, digest); err != nil {
+		t.Errorf("the module that is needed: %v", err)
+	}
+	if err := d.tidy(); err != nil {
+		t.Error(err)
+	}
+	if n, err := d.Sweep(ctx); n != 0 || err != nil {
+		t.Errorf("mended, a sweep removes %d, %v", n, err)
 	}
 }

@@ -38,6 +38,8 @@ type Disk struct {
 	shares *shares
 	// stuck is why no more may be written; dead is why nothing can be read either.
 	stuck, dead atomic.Pointer[error]
+	// sound: the uses are what the records say, see mend.
+	sound atomic.Bool
 	// panicked: the database's locks may be held for ever.
 	panicked atomic.Bool
 	// commit is (*bolt.Tx).Commit, but for tests.
@@ -227,6 +229,9 @@ func (d *Disk) Sweep(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer d.calls.end()
+	if sound, err := d.mend(); err != nil || !sound {
+		return 0, err
+	}
 	return d.shelf.sweep()
 }
 

@@ -188,6 +188,10 @@ func (d *Disk) makeDB(s schema, path string) error {
 
 // tidy removes what nobody names, and says what somebody names and is not there.
 func (d *Disk) tidy() error {
+	sound, err := d.mend()
+	if err != nil {
+		return err
+	}
 	var named map[Digest]string
 	if err := d.view(func(tx *bolt.Tx) error { named = uses(tx); return nil }); err != nil {
 		return err
@@ -198,7 +202,7 @@ func (d *Disk) tidy() error {
 		return failed("listing modules", err)
 	}
 	// Sweep asks for each module, which takes a while if there are many.
-	if slices.ContainsFunc(slices.Concat(there, aside), func(digest Digest) bool { return named[digest] == "" }) {
+	if sound && slices.ContainsFunc(slices.Concat(there, aside), func(digest Digest) bool { return named[digest] == "" }) {
 		swept, err := d.shelf.sweep()
 		if err != nil {
 			return err
