@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,9 +24,10 @@ func backupCommand() *cli.Command {
 		Usage:     "write all tenants, plugins and settings to a file, while they are served",
 		UsageText: "chhost backup FILE|- [--data DIR] [FLAGS]",
 		Description: "FILE is a tar archive of what the host had at one moment: it serves on meanwhile. It\n" +
-			"replaces FILE when it is complete and has been read back. With --data the registry in\n" +
-			"DIR is saved, of a host that does not run. Unpacked into an empty directory, it is the\n" +
-			"data of a host. The operator's token is not in it.\n\n" +
+			"replaces FILE when it is complete and has been read back. Modules that are damaged on\n" +
+			"the host's disk are left out, and the exit code is 1. With --data the registry in DIR is\n" +
+			"saved, of a host that does not run. Unpacked into an empty directory, it is the data of\n" +
+			"a host. The operator's token is not in it.\n\n" +
 			"Examples:\n\n" +
 			"   chhost backup chhost.tar\n" +
 			"   mkdir -m 700 data2 && tar -xf chhost.tar -C data2 && chhost serve --data data2",
@@ -54,9 +56,12 @@ func backup(c *cli.Context) error {
 	p := newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), "saving to "+file)
 	defer p.end()
 	err = write(c.Context, part)
-	var modules int
+	if errors.Is(err, registry.ErrIncomplete) {
+		err = nil // the archive says so itself
+	}
+	var modules, missing int
 	if err == nil {
-		modules, err = checkBackup(part)
+		modules, missing, err = checkBackup(part)
 	}
 	size, seekErr := part.Seek(0, io.SeekEnd)
 	if err = errors.Join(err, seekErr, part.Sync(), part.Close()); err == nil {
@@ -66,10 +71,20 @@ func backup(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("there is no backup: %w", err)
 	}
+	return reportBackup(c, file, size, modules, missing)
+}
+
+// reportBackup says what a file has. One that lacks modules is an error, and stays: what all
+// others have is in it.
+func reportBackup(c *cli.Context, file string, size int64, modules, missing int) (err error) {
 	if c.Bool("json") {
-		return writeJSON(c.App.Writer, map[string]any{"file": file, "size": size, "modules": modules})
+		err = writeJSON(c.App.Writer, map[string]any{"file": file, "size": size, "modules": modules, "missing": missing})
+	} else if missing == 0 {
+		_, err = fmt.Fprintf(c.App.Writer, "%s has everything: %d modules, %s\n", file, modules, sized(size))
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s has everything: %d modules, %s\n", file, modules, sized(size))
+	if missing > 0 {
+		err = errors.Join(err, fmt.Errorf("%s has everything but for %d modules, which are missing or damaged on the host's disk: upload them again; %s in it has their digests", file, missing, registry.MissingName))
+	}
 	return err
 }
 
@@ -108,27 +123,41 @@ func fromDirectory(dir string) func(context.Context, io.Writer) error {
 	}
 }
 
-// checkBackup reads an archive to its end and returns how many modules it has.
-func checkBackup(f *os.File) (modules int, err error) {
+// checkBackup reads an archive to its end and returns how many modules it has, and how many
+// it says that it lacks.
+func checkBackup(f *os.File) (modules, missing int, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	archive, database := tar.NewReader(f), false
 	for {
 		header, err := archive.Next()
 		if err == io.EOF && database {
-			return modules, nil
+			return modules, missing, nil
 		}
 		if err != nil {
-			return 0, fmt.Errorf("the archive is not complete: %w", err)
+			return 0, 0, fmt.Errorf("the archive is not complete: %w", err)
 		}
-		if _, err := io.Copy(io.Discard, archive); err != nil {
-			return 0, fmt.Errorf("the archive is not complete: %w", err)
+		lines := new(lineCount)
+		if _, err := io.Copy(lines, archive); err != nil {
+			return 0, 0, fmt.Errorf("the archive is not complete: %w", err)
 		}
-		if header.Name == "registry.db" {
+		switch header.Name {
+		case "registry.db":
 			database = true
-		} else {
+		case registry.MissingName:
+			missing = lines.n
+		default:
 			modules++
 		}
 	}
+}
+
+// lineCount counts the lines of what is written to it.
+type lineCount struct{ n int }
+
+// Write implements [io.Writer].
+func (l *lineCount) Write(p []byte) (int, error) {
+	l.n += bytes.Count(p, []byte{'\n'})
+	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -435,6 +436,10 @@ func TestBackup(t *testing.T) {
 	if got := o.ask("GET", "/v1/backup", operator, nil); got.status != 200 || len(got.body) < 1024 {
 		t.Errorf("of a disk: %d, %d bytes", got.status, len(got.body))
 	}
+	o.api.cfg.Store = lacking{disk}
+	if got := o.ask("GET", "/v1/backup", operator, nil); got.status != 200 || string(got.body) != "all but one" {
+		t.Errorf("that lacks a module: %d %s", got.status, got.body)
+	}
 	o.api.cfg.Store = failing{disk}
 	if got := o.ask("GET", "/v1/backup", operator, nil); got.code() != codeStore {
 		t.Errorf("that fails: %d %s", got.status, got.body)
@@ -445,6 +450,14 @@ func TestBackup(t *testing.T) {
 type failing struct{ *registry.Disk }
 
 func (failing) Backup(context.Context, io.Writer) error { return io.ErrShortWrite }
+
+// lacking has lost a module, and saves all others.
+type lacking struct{ *registry.Disk }
+
+func (lacking) Backup(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "all but one")
+	return errors.Join(err, registry.ErrIncomplete)
+}
 
 type recorder struct {
 	header http.Header

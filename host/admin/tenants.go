@@ -89,7 +89,12 @@ func (c *call) backup() error {
 	}
 	c.w.Header().Set("Content-Type", "application/x-tar")
 	started := &started{w: c.w}
-	if err := store.Backup(c.r.Context(), started); err != nil {
+	err := store.Backup(c.r.Context(), started)
+	if errors.Is(err, registry.ErrIncomplete) { // which the archive says itself
+		c.api.log.Error("a backup lacks modules that are missing or damaged: upload them again", "err", err)
+		return nil
+	}
+	if err != nil {
 		if started.wrote {
 			// The archive is not whole, and whoever reads it is to know.
 			c.api.log.Error("a backup ended before it was whole", "err", err)

@@ -19,9 +19,10 @@ import (
 // the database, and the modules that its records name. Unpacked into an empty
 // directory it is a store.
 //
-// A module that is missing or damaged is left out, and the error says so at the end
-// (ErrDamaged or ErrNotFound): the archive is whole but for it. Any other error
-// means that the archive is not.
+// Modules that are missing or damaged are left out, and listed in the last file of the
+// archive, [MissingName]. The error says so too (ErrIncomplete): the archive is whole but
+// for them, so that one tenant's module does not keep all others from being saved. Any
+// other error means that the archive is not.
 func (d *Disk) Backup(ctx context.Context, w io.Writer) error {
 	if err := d.calls.begin(ctx); err != nil {
 		return err
@@ -47,13 +48,14 @@ func (d *Disk) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	var missing error
+	var lacks []byte
 	for _, digest := range digests {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		module, err := d.shelf.get(digest)
 		if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNotFound) {
-			missing = errors.Join(missing, err)
+			missing, lacks = errors.Join(missing, err), append(append(lacks, digest.String()...), '\n')
 			continue
 		}
 		if err != nil {
@@ -64,11 +66,21 @@ func (d *Disk) Backup(ctx context.Context, w io.Writer) error {
 			return err
 		}
 	}
+	if missing != nil {
+		missing = fmt.Errorf("%w: %w", ErrIncomplete, missing)
+		if err := pack(archive, MissingName, int64(len(lacks)), bytes.NewReader(lacks), now); err != nil {
+			return err
+		}
+	}
 	if err := archive.Close(); err != nil {
 		return fmt.Errorf("registry: writing the backup: %w", err)
 	}
 	return missing
 }
+
+// MissingName is the file of a backup that lists the digests of the modules it lacks, one
+// in each line. Without any there is no such file. A store does not look at it.
+const MissingName = "missing-modules.txt"
 
 // freeze copies the database to a file, which the caller removes, and returns the modules
 // that its records name. The copy is made at once, however slowly a backup is read: a

@@ -328,12 +328,16 @@ func TestBackupFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	var archive bytes.Buffer
-	if err := d.Backup(ctx, &archive); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), DigestOf([]byte("module 2")).Short()) {
+	if err := d.Backup(ctx, &archive); !errors.Is(err, ErrIncomplete) || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), DigestOf([]byte("module 2")).Short()) {
 		t.Errorf("with a damaged module: %v", err)
 	}
 	restored := t.TempDir()
-	if names := unpack(t, &archive, restored); len(names) != 4 {
+	if names := unpack(t, &archive, restored); len(names) != 5 || names[4] != MissingName {
 		t.Errorf("the archive holds %v", names)
+	}
+	lacks, err := os.ReadFile(filepath.Join(restored, MissingName))
+	if want := DigestOf([]byte("module 2")).String() + "\n"; err != nil || string(lacks) != want {
+		t.Errorf("it lacks %q, %v; want %q", lacks, err, want)
 	}
 	if _, err := openIn(t, restored).Module(ctx, DigestOf([]byte("module 3"))); err != nil {
 		t.Errorf("restored: %v", err)

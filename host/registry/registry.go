@@ -189,6 +189,9 @@ var (
 	// ErrDamaged is returned when the bytes of a module or of a record are not those it
 	// was stored with. An upload of the same module repairs it.
 	ErrDamaged = errors.New("registry: what is stored is damaged")
+	// ErrIncomplete is returned by [Disk.Backup] when the archive is whole but for modules
+	// that are missing or damaged, which it lists.
+	ErrIncomplete = errors.New("registry: the backup lacks modules")
 	// ErrInvalid is returned when a record or an entry contradicts itself or has a name
 	// that nothing may have. The text says where.
 	ErrInvalid = errors.New("registry: invalid")
