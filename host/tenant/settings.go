@@ -12,6 +12,7 @@ import (
 	"github.com/chhost/chhost/host/registry"
 	"github.com/chhost/chhost/host/router"
 	"github.com/chhost/chhost/host/socket"
+	"github.com/chhost/chhost/host/wasm"
 )
 
 // Settings are what an operator or a tenant asks for, all of it: what is left out is
@@ -229,6 +230,9 @@ func (t *Tenant) Configure(ctx context.Context, plugin string, settings map[stri
 	p, err := t.find(plugin)
 	if err != nil {
 		return registry.Tenant{}, err
+	}
+	if err := wasm.CheckSettings(settings); err != nil {
+		return registry.Tenant{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if s := p.serving.Load(); s != nil {
 		binary, err := t.estate.dir.cfg.Store.Module(ctx, s.active.stored.Digest)

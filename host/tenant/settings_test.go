@@ -120,6 +120,20 @@ func TestConfigureReachesWhatIsLoaded(t *testing.T) {
 	if _, err := acme.Configure(t.Context(), "it", nil, tenant.Request{}); !errors.As(err, &bad) {
 		t.Errorf("settings with which it cannot start: %v", err)
 	}
+	// Nobody may be what only the host defines, whether or not a version is served.
+	reserved := map[string]string{"chhost.tenant": "other"}
+	if _, err := acme.Configure(t.Context(), "it", reserved, tenant.Request{}); !errors.Is(err, tenant.ErrInvalid) {
+		t.Errorf("a setting of the host's: %v", err)
+	}
+	if _, err := acme.Upload(t.Context(), tenant.Upload{Plugin: "idle", Module: module(t, "served/echo", 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acme.Configure(t.Context(), "idle", reserved, tenant.Request{}); !errors.Is(err, tenant.ErrInvalid) {
+		t.Errorf("a setting of the host's, of a plugin that nobody has deployed: %v", err)
+	}
+	if _, err := acme.Upload(t.Context(), tenant.Upload{Plugin: "new", Module: upload.Module, Settings: reserved}); !errors.Is(err, tenant.ErrInvalid) {
+		t.Errorf("an upload with a setting of the host's: %v", err)
+	}
 	if n := w.log.Count("msg=salute"); n != 0 {
 		t.Errorf("%d starts with settings that nobody has made", n)
 	}

@@ -54,6 +54,9 @@ func (t *Tenant) Upload(ctx context.Context, u Upload) (VersionInfo, error) {
 	if err := errors.Join(checkPluginName(u.Plugin), t.Damage()); err != nil {
 		return VersionInfo{}, err
 	}
+	if err := wasm.CheckSettings(u.Settings); err != nil {
+		return VersionInfo{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	digest := registry.DigestOf(u.Module)
 	record := t.Record()
 	if v := known(record.Plugin(u.Plugin), digest); v != nil && u.Settings == nil {

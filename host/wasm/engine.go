@@ -182,19 +182,27 @@ func (m *Module) owner() string {
 	return m.Tenant
 }
 
+// CheckSettings says of settings, see [Module], whether [Engine.Compile] refuses them.
+func CheckSettings(settings map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if abi.IsReservedConfig(key) {
+			return fmt.Errorf("the setting %q: keys that start with %q are the host's, choose another", key, abi.ReservedConfigPrefix)
+		}
+	}
+	return nil
+}
+
 // Compile checks a module against the contract, compiles it, and starts one
 // instance of it as a trial. Each plugin has an engine runtime of its own, so
 // that instances of different plugins cannot name each other. The error is a
 // [*ModuleError] if the module is at fault, ctx's if it ended first, and
 // [ErrClosed] after Close.
 func (e *Engine) Compile(ctx context.Context, m Module) (*Plugin, error) {
-	if err := checkBinary(m); err != nil {
+	if err := CheckBinary(m); err != nil {
 		return nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(m.Settings)) {
-		if abi.IsReservedConfig(key) {
-			return nil, fmt.Errorf("wasm: the setting %q of %s: keys that start with %q are the host's, choose another", key, m.Name, abi.ReservedConfigPrefix)
-		}
+	if err := CheckSettings(m.Settings); err != nil {
+		return nil, fmt.Errorf("wasm: %s: %w", m.Name, err)
 	}
 	e.mu.Lock()
 	if e.closed {
