@@ -312,7 +312,7 @@ func TestLoggingCostsFuel(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"", ""}, {"plain ~", "plain ~"}, {"ü☃😀", "ü☃😀"}, {"a\r\n\tb", `a\r\n\tb`}, {"\x00\x1b[31m\x7f", `\x00\x1b[31m\x7f`},
+		{"", ""}, {"plain ~", "plain ~"}, {"ü☃😀", "ü☃😀"}, {"a\r\n\tb", `a\r\n` + "\tb"}, {"\x00\x1b[31m\x7f", `\x00\x1b[31m\x7f`},
 		{"\u0085\u009b", `\u0085\u009b`}, {"\u202eevil\u2066", `\u202eevil\u2066`}, {"a\u2028b\ufeff", `a\u2028b\ufeff`},
 		{"👩\u200d👧", "👩\u200d👧"}, {"\xff\xfe", "\ufffd"}, {`\n`, `\n`}, {strings.Repeat("a", 50), strings.Repeat("a", 40) + " [cut]"},
 		{strings.Repeat("é", 50), strings.Repeat("é", 20) + " [cut]"}, {strings.Repeat("\x00", 41), strings.Repeat(`\x00`, 40) + " [cut]"},

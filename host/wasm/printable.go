@@ -9,8 +9,8 @@ import (
 
 // printable is text for people, from a guest, whose bytes may be anything: cut after
 // about n bytes, in valid UTF-8, and with what would end the line, speak to a terminal
-// or turn the writing's direction around written out, as \n, \x1b and \u202e. Logs and
-// commands show it as it is.
+// or turn the writing's direction around written out, as \n, \x1b and \u202e. A tab does
+// none of that and stays: stacks are indented with it. Logs and commands show it as it is.
 func printable[T []byte | string](text T, n int) string {
 	cut := len(text) > n
 	if cut {
@@ -50,10 +50,10 @@ func escape(s string) string {
 }
 
 // hidden tells whether a character acts instead of showing. The two joiners are part
-// of how some scripts, and emoji, are written.
+// of how some scripts, and emoji, are written; a tab is a space.
 func hidden(r rune) bool {
 	const nonJoiner, joiner = 0x200c, 0x200d
-	if r == nonJoiner || r == joiner {
+	if r == nonJoiner || r == joiner || r == '\t' {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
