@@ -164,6 +164,9 @@ func sentence(err error) string {
 	for _, class := range []error{tenant.ErrUnknown, tenant.ErrInvalid, registry.ErrInvalid} {
 		text = strings.TrimPrefix(text, class.Error()+": ")
 	}
+	if errors.Is(err, tenant.ErrConflict) { // of which the class is the sentence
+		text = strings.TrimPrefix(text, "tenant: ")
+	}
 	return text
 }
 

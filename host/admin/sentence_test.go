@@ -21,7 +21,7 @@ func TestSentencesWithoutTheirClass(t *testing.T) {
 		{fmt.Errorf("%w: percent is for the strategy canary", tenant.ErrInvalid), codeInvalid, "percent is for the strategy canary"},
 		{fmt.Errorf("%w: %w: acme", tenant.ErrUnknown, registry.ErrNotFound), codeUnknown, "registry: not found: acme"},
 		{fmt.Errorf("%w: the name", registry.ErrInvalid), codeInvalid, "the name"},
-		{tenant.ErrConflict, codeRevision, tenant.ErrConflict.Error()},
+		{fmt.Errorf("%w: 13, and not 1", tenant.ErrConflict), codeRevision, "the revision is another one by now: 13, and not 1"},
 		{fmt.Errorf("data: %w", fs.ErrPermission), codeStore, "data: permission denied"},
 	} {
 		if f := blame(c.err); f.code != c.code || f.message != c.want {

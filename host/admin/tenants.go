@@ -221,7 +221,7 @@ func (c *call) resume() (*answer, error) {
 func windowOf(text string) (time.Duration, error) {
 	window, err := time.ParseDuration(text)
 	if err != nil || window < 0 || window > tenant.MaxWindow {
-		return 0, fault(codeBody, `window is a time of at most %v, such as "10s"`, tenant.MaxWindow)
+		return 0, fault(codeBody, `window is a time from 0s to %v, such as "10s"`, tenant.MaxWindow)
 	}
 	return window, nil
 }

@@ -201,7 +201,7 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 	if _, err := router.New(patterns); err != nil {
 		return registry.Tenant{}, fmt.Errorf("%w: %w", ErrInvalid, firstFaults(err))
 	}
-	return t.change(ctx, req, "routes", fmt.Sprintf("%d routes", len(routes)), func(r *registry.Tenant) error {
+	return t.change(ctx, req, "routes", number(len(routes), "route"), func(r *registry.Tenant) error {
 		for _, route := range routes {
 			if r.Plugin(route.Plugin) == nil {
 				return fmt.Errorf("%w: the route %q names the plugin %q, which the tenant does not have", ErrInvalid, route.Pattern, route.Plugin)
@@ -210,6 +210,14 @@ func (t *Tenant) PutRoutes(ctx context.Context, routes []registry.Route, req Req
 		r.Routes = slices.Clone(routes)
 		return nil
 	})
+}
+
+// number writes how many there are of something, for the audit log.
+func number(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // firstFaults are the first of many errors that were joined.
@@ -270,7 +278,7 @@ func (t *Tenant) Pin(ctx context.Context, plugin string, seq int, pinned bool, r
 
 // PutTokens replaces the deploy tokens, of which only digests are known.
 func (t *Tenant) PutTokens(ctx context.Context, tokens []registry.DeployToken, req Request) (registry.Tenant, error) {
-	return t.change(ctx, req, "tokens", fmt.Sprintf("%d tokens", len(tokens)), func(r *registry.Tenant) error {
+	return t.change(ctx, req, "tokens", number(len(tokens), "token"), func(r *registry.Tenant) error {
 		r.DeployTokens = slices.Clone(tokens)
 		return nil
 	})
