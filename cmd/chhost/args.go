@@ -103,11 +103,7 @@ func descend(command *cli.Command, args []string) (found *cli.Command, at int, e
 		}
 		i := slices.Index(names, args[at])
 		if i < 0 {
-			text := fmt.Sprintf("there is no command %q of %s", args[at], nameOf(command))
-			if near := abi.Nearest(args[at], names); near != "" {
-				text += fmt.Sprintf(": did you mean %q?", near)
-			}
-			return nil, 0, &usageError{nameOf(command), text}
+			return nil, 0, &usageError{nameOf(command), fmt.Sprintf("there is no command %q of %s%s", args[at], nameOf(command), perhaps(args[at], names))}
 		}
 		command = command.Subcommands[i]
 	}
@@ -140,11 +136,15 @@ func unknownCommand(app *cli.App, name string) error {
 	for _, c := range app.Commands {
 		names = append(names, c.Name)
 	}
-	text := fmt.Sprintf("there is no command %q", name)
-	if near := abi.Nearest(name, names); near != "" {
-		text += fmt.Sprintf(": did you mean %q?", near)
+	return &usageError{"", fmt.Sprintf("there is no command %q%s", name, perhaps(name, names))}
+}
+
+// perhaps asks whether the nearest of some names was meant, for the end of an error.
+func perhaps(name string, among []string) string {
+	if near := abi.Nearest(name, among); near != "" {
+		return fmt.Sprintf(": did you mean %q?", near)
 	}
-	return &usageError{"", text}
+	return ""
 }
 
 func unknownFlag(command *cli.Command, name string, known map[string]bool) error {
@@ -181,13 +181,43 @@ func valueError(command *cli.Command, err error) error {
 	return &usageError{nameOf(command), text}
 }
 
-// arguments checks how many arguments a command was given.
+// arguments checks how many arguments a command was given, and that none of those that
+// it has to have is empty: in a script that is a variable which nobody has set.
 func arguments(c *cli.Context, want ...string) error {
+	for i, text := range want {
+		if text != "" && i < c.NArg() && c.Args().Get(i) == "" {
+			return &usageError{nameOf(c.Command), fmt.Sprintf("%s needs %s, and was given an empty argument", nameOf(c.Command), text)}
+		}
+	}
 	switch n := c.NArg(); {
 	case n < len(want):
 		return &usageError{nameOf(c.Command), fmt.Sprintf("%s needs %s", nameOf(c.Command), want[n])}
 	case n > len(want):
 		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(len(want)))}
+	}
+	return nil
+}
+
+// optional checks the arguments of a command that takes at most most of them, and goes
+// without: one that is empty is not as if it were not there, or a command whose variable
+// nobody has set would be carried out on what is meant without it.
+func optional(c *cli.Context, most int) error {
+	if c.NArg() > most {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(most))}
+	}
+	if c.NArg() > 0 && c.Args().First() == "" {
+		return &usageError{nameOf(c.Command), nameOf(c.Command) + " was given an empty argument: name what is meant, or leave it out"}
+	}
+	return nil
+}
+
+// filled checks that none of the flags with these names was given an empty value, for
+// the same reason.
+func filled(c *cli.Context, names ...string) error {
+	for _, name := range names {
+		if c.IsSet(name) && strings.TrimSpace(c.String(name)) == "" {
+			return &usageError{nameOf(c.Command), fmt.Sprintf("--%s is empty: name what is meant, or leave it out", name)}
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,9 +49,12 @@ func backup(c *cli.Context) error {
 	if file == "-" {
 		return write(c.Context, c.App.Writer)
 	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return &usageError{c.Command.Name, fmt.Sprintf("%s is a directory: name a file, such as %s", file, filepath.Join(file, "chhost.tar"))}
+	}
 	part, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*") // its mode is 0600
 	if err != nil {
-		return err
+		return fmt.Errorf("there is no backup: %w", aboutFile(file, err))
 	}
 	defer os.Remove(part.Name()) // which has failed if it was renamed
 	p := newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), "saving to "+file)
@@ -67,6 +71,7 @@ func backup(c *cli.Context) error {
 	if err = errors.Join(err, seekErr, part.Sync(), part.Close()); err == nil {
 		err = os.Rename(part.Name(), file)
 	}
+	err = aboutFile(file, err)
 	p.end()
 	if err != nil {
 		return fmt.Errorf("there is no backup: %w", err)
@@ -80,10 +85,24 @@ func reportBackup(c *cli.Context, file string, size int64, modules, missing int)
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, map[string]any{"file": file, "size": size, "modules": modules, "missing": missing})
 	} else if missing == 0 {
-		_, err = fmt.Fprintf(c.App.Writer, "%s has everything: %d modules, %s\n", file, modules, sized(size))
+		_, err = fmt.Fprintf(c.App.Writer, "%s has everything: %s, %s\n", file, number(modules, "module"), sized(size))
 	}
 	if missing > 0 {
-		err = errors.Join(err, fmt.Errorf("%s has everything but for %d modules, which are missing or damaged on the host's disk: upload them again; %s in it has their digests", file, missing, registry.MissingName))
+		err = errors.Join(err, fmt.Errorf("%s has everything but for %s, missing or damaged on the host's disk: upload them again; %s in it has their digests", file, number(missing, "module"), registry.MissingName))
+	}
+	return err
+}
+
+// aboutFile says of the file that was named what happened to the one beside it, whose name
+// says nothing to anybody.
+func aboutFile(file string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path) && filepath.Dir(path.Path) == filepath.Dir(file):
+		return fmt.Errorf("%s cannot be written: %w", file, path.Err)
+	case errors.As(err, &link):
+		return fmt.Errorf("%s cannot be replaced: %w", file, link.Err)
 	}
 	return err
 }
@@ -109,8 +128,11 @@ func fromHost(c *cli.Context) func(context.Context, io.Writer) error {
 // fromDirectory writes that of a directory, which no host uses.
 func fromDirectory(dir string) func(context.Context, io.Writer) error {
 	return func(ctx context.Context, w io.Writer) error {
-		if _, err := os.Stat(dir); err != nil {
-			return err // Open would make it
+		// Open would make what is not there.
+		if _, err := os.Stat(filepath.Join(dir, "registry.db")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is not the data of a host: there is no registry.db in it", dir)
+		} else if err != nil {
+			return err
 		}
 		store, err := registry.Open(dir, registry.Config{})
 		if errors.Is(err, registry.ErrInUse) {

@@ -60,7 +60,11 @@ func checkConfig(c *cli.Context, file string) error {
 	if err != nil {
 		return errors.New(asKeys(err.Error()))
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s holds: %d routes\n", file, len(cfg.Routes))
+	what := number(len(cfg.Routes), "route")
+	if dir := inner.String("data"); dir != "" {
+		what += ", and the tenants in " + dir
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s holds: %s\n", file, what)
 	return err
 }
 

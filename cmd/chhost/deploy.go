@@ -121,6 +121,18 @@ func pluginVersion(c *cli.Context) (plugin string, version int, err error) {
 	return plugin, version, nil
 }
 
+// pluginAlone is the argument of a command that is about a plugin with all its versions.
+func pluginAlone(c *cli.Context, want string) (string, error) {
+	if err := arguments(c, want); err != nil {
+		return "", err
+	}
+	plugin, version, behind := strings.Cut(c.Args().First(), "@")
+	if behind {
+		return "", &usageError{nameOf(c.Command), fmt.Sprintf("%s takes a plugin without a version, such as %s; chhost deploy %s@%s serves that one", nameOf(c.Command), plugin, plugin, version)}
+	}
+	return plugin, nil
+}
+
 func rollbackCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "rollback",
@@ -134,10 +146,11 @@ func rollbackCommand() *cli.Command {
 			"   chhost rollback chat",
 		Flags: tenantFlags(changeFlags()...),
 		Action: func(c *cli.Context) error {
-			if err := arguments(c, "the name of a plugin, such as chat"); err != nil {
+			plugin, err := pluginAlone(c, "the name of a plugin, such as chat")
+			if err != nil {
 				return err
 			}
-			return runDeploy(c, c.Args().First(), "rollback", nil)
+			return runDeploy(c, plugin, "rollback", nil)
 		},
 	}
 }
@@ -170,11 +183,14 @@ func (a *remoteHost) deploy(c *cli.Context, plugin string, call remote.Call, d *
 }
 
 func (d deployment) writeText(w io.Writer) error {
-	verb := "is"
-	if d.DryRun {
-		verb = "would be"
+	verb := "is served"
+	switch {
+	case d.Percent == 0 && d.Previous == d.Version:
+		verb = "is served already"
+	case d.DryRun:
+		verb = "would be served"
 	}
-	fmt.Fprintf(w, "%s %s served (%s)", remote.Printable(d.Version), verb, remote.Printable(d.Digest))
+	fmt.Fprintf(w, "%s %s (%s)", remote.Printable(d.Version), verb, remote.Printable(d.Digest))
 	if d.Percent > 0 {
 		fmt.Fprintf(w, " to %d%% of the topics", d.Percent)
 	}
@@ -210,7 +226,8 @@ func versionsCommand() *cli.Command {
 }
 
 func versions(c *cli.Context) error {
-	if err := arguments(c, "the name of a plugin, such as chat (chhost tenant show lists them)"); err != nil {
+	plugin, err := pluginAlone(c, whichPlugin)
+	if err != nil {
 		return err
 	}
 	a, err := connectTo(c)
@@ -219,7 +236,7 @@ func versions(c *cli.Context) error {
 	}
 	defer a.Close()
 	var list []uploaded
-	answer, err := a.list(c, a.of("plugins", c.Args().First(), "versions"), "versions", &list)
+	answer, err := a.list(c, a.of("plugins", plugin, "versions"), "versions", &list)
 	if err != nil {
 		return err
 	}
@@ -265,7 +282,8 @@ func logsCommand() *cli.Command {
 }
 
 func logs(c *cli.Context) error {
-	if err := arguments(c, "the name of a plugin, such as chat"); err != nil {
+	plugin, err := pluginAlone(c, whichPlugin)
+	if err != nil {
 		return err
 	}
 	a, err := connectTo(c)
@@ -273,7 +291,7 @@ func logs(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
-	call := remote.Call{Method: http.MethodGet, Path: a.of("plugins", c.Args().First(), "logs"), Accept: "text/event-stream"}
+	call := remote.Call{Method: http.MethodGet, Path: a.of("plugins", plugin, "logs"), Accept: "text/event-stream"}
 	if c.Bool("follow") {
 		call.Query = url.Values{"follow": {"1"}}
 	}

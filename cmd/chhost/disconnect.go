@@ -34,9 +34,6 @@ func disconnect(c *cli.Context) error {
 	}
 	defer a.Close()
 	which := c.Args().First()
-	if which == "" {
-		return &usageError{nameOf(c.Command), "a socket has a number or an id (chhost tenant sockets lists them)"}
-	}
 	var closed struct {
 		Closed int `json:"closed"`
 	}
@@ -45,7 +42,7 @@ func disconnect(c *cli.Context) error {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d sockets of %s were closed here\n", closed.Closed, a.tenant)
+		_, err := fmt.Fprintf(w, "closed %s of %s here\n", number(closed.Closed, "socket"), a.tenant)
 		return err
 	})
 }

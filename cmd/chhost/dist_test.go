@@ -211,7 +211,7 @@ func TestHealth(t *testing.T) {
 		{secure.URL, exitOK, ""},
 		{plain.URL + "/readyz", exitFailed, "503 Service Unavailable: the host is stopping"},
 		{plain.URL + "/moved", exitFailed, "302"},
-		{plain.URL + "/slow --timeout 50ms", exitFailed, "deadline"},
+		{plain.URL + "/slow --timeout 50ms", exitFailed, "has not answered within 50ms"},
 		{gone.URL, exitFailed, "refused"},
 		{"127.0.0.1:4000", exitUsage, "is no URL"},
 		{"ftp://a", exitUsage, "is no URL"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,7 +57,13 @@ func runHealth(c *cli.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
-	if err != nil {
+	var failed *url.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s has not answered within %v", target.Redacted(), c.Duration("timeout"))
+	case errors.As(err, &failed):
+		return fmt.Errorf("%s does not answer: %w", target.Redacted(), failed.Err)
+	case err != nil:
 		return err
 	}
 	defer response.Body.Close()

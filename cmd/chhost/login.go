@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,8 +44,11 @@ func loginCommand() *cli.Command {
 }
 
 func login(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return arguments(c, "")
+	if err := optional(c, 1); err != nil {
+		return err
+	}
+	if err := filled(c, "server", "tenant", "token-file"); err != nil {
+		return err
 	}
 	name := either(c.Args().First(), "default")
 	if strings.Contains(name, "://") {
@@ -72,6 +76,11 @@ func login(c *cli.Context) error {
 	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: remote.Path("v1", "whoami")}, &who)
 	if err != nil {
 		return err
+	}
+	if a.tenant = c.String("tenant"); a.tenant != "" {
+		if err := a.isThere(c); err != nil {
+			return err
+		}
 	}
 	added.Tenant = either(added.Tenant, who.Tenant)
 	all.Put(name, added)
@@ -128,7 +137,7 @@ func loginToken(c *cli.Context) (string, error) {
 	}
 	if c.App.Reader == os.Stdin && isTerminal(os.Stdin) {
 		if token, err = console.Secret("token: "); err != nil {
-			return "", fmt.Errorf("no token was typed: %w", err)
+			return "", fmt.Errorf("no token was typed (%s): name its file with --token-file", strings.TrimPrefix(err.Error(), "liner: "))
 		}
 	} else {
 		data, err := readInput(c, "-", 64<<10)
@@ -153,8 +162,8 @@ func logoutCommand() *cli.Command {
 }
 
 func logout(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return arguments(c, "")
+	if err := optional(c, 1); err != nil {
+		return err
 	}
 	return changeContexts(func(all *remote.Contexts) error {
 		name := either(c.Args().First(), all.Current)
@@ -191,26 +200,67 @@ func contextsCommand() *cli.Command {
 }
 
 func contexts(c *cli.Context) error {
+	if err := errors.Join(optional(c, 2), filled(c, "tenant")); err != nil {
+		return err
+	}
 	switch c.Args().First() {
 	case "":
+		if c.IsSet("tenant") {
+			return &usageError{"contexts", "--tenant belongs to contexts use NAME"}
+		}
 		return listContexts(c)
 	case "use":
-		if err := arguments(c, "", "the name of a context (chhost contexts lists them)"); err != nil {
-			return err
+		if c.Args().Get(1) == "" {
+			return &usageError{"contexts", "contexts use needs the name of a context (chhost contexts lists them)"}
 		}
-		return changeContexts(func(all *remote.Contexts) error {
-			name := c.Args().Get(1)
-			chosen, _, err := all.Find(name)
-			if err != nil {
-				return err
-			}
-			chosen.Tenant = either(c.String("tenant"), chosen.Tenant)
-			all.Put(name, chosen)
-			fmt.Fprintf(c.App.Writer, "%q is the current context: %s, tenant %s\n", name, chosen.Server, either(chosen.Tenant, defaultTenant))
-			return nil
-		})
+		return changeContexts(func(all *remote.Contexts) error { return useContext(c, all, c.Args().Get(1)) })
 	}
 	return &usageError{"contexts", "contexts takes nothing, or use NAME"}
+}
+
+// useContext makes a context the current one. If its tenant is named the host is asked
+// whether it has it; a host that does not answer is believed to.
+func useContext(c *cli.Context, all *remote.Contexts, name string) error {
+	chosen, _, err := all.Find(name)
+	if err != nil {
+		return err
+	}
+	if tenant := c.String("tenant"); tenant != "" {
+		chosen.Tenant = tenant
+		client, err := remote.New(remote.Config{Server: chosen.Server, Token: chosen.Token, Plain: chosen.Plain, CA: chosen.CA, Agent: "chhost/" + version()})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		var refused *remote.Error
+		if err := (&remoteHost{client, tenant}).isThere(c); errors.As(err, &refused) {
+			return err
+		} else if err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "chhost: nobody has said whether there is a tenant %q: %v\n", tenant, err)
+		}
+	}
+	all.Put(name, chosen)
+	fmt.Fprintf(c.App.Writer, "%q is the current context: %s, tenant %s\n", name, chosen.Server, either(chosen.Tenant, defaultTenant))
+	return nil
+}
+
+// isThere asks the host whether it has the tenant. The error is a [*remote.Error] if it
+// has not, and says which one may be meant.
+func (a *remoteHost) isThere(c *cli.Context) error {
+	_, err := a.Do(c.Context, remote.Call{Method: http.MethodGet, Path: a.of()})
+	var refused *remote.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+		return err
+	}
+	var tenants []record
+	if _, err := a.list(c, remote.Path("v1", "tenants"), "tenants", &tenants); err == nil {
+		names := make([]string, len(tenants))
+		for i, t := range tenants {
+			names[i] = t.Name
+		}
+		refused.Message += perhaps(a.tenant, names)
+	}
+	return refused
 }
 
 func listContexts(c *cli.Context) error {

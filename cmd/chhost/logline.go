@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,9 @@ func writeLogLine(c *cli.Context, e remote.Event) error {
 	}
 	words := []string{at, fmt.Sprintf("%-5s", strings.ToUpper(take("level"))), take("plugin", "version"), take("msg", "message", "text")}
 	for _, key := range slices.Sorted(maps.Keys(line)) {
-		words = append(words, key+"="+textOf(line[key]))
+		if text := textOf(line[key]); text != "" {
+			words = append(words, key+"="+quoted(text))
+		}
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return strings.TrimSpace(w) == "" })
 	var b strings.Builder
@@ -59,6 +62,15 @@ func writeLogLine(c *cli.Context, e remote.Event) error {
 	}
 	_, err := fmt.Fprintln(c.App.Writer, b.String())
 	return err
+}
+
+// quoted is a text that is one word, or is in quotes: other words follow it. What has
+// lines of its own begins new ones, and needs none.
+func quoted(text string) string {
+	if strings.ContainsAny(text, " \t\"=") && !strings.Contains(text, "\n") {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // textOf writes a value of a log line: what is no text as JSON.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/chhost/chhost/cmd/chhost/internal/remote"
+	"github.com/chhost/chhost/host/phx"
 )
 
 func publishCommand() *cli.Command {
@@ -31,11 +33,16 @@ func publishCommand() *cli.Command {
 func publish(c *cli.Context) error {
 	args := c.Args()
 	want := []string{"a topic, such as rooms:lobby", "an event, such as new:msg"}
-	if args.Len() == 3 {
+	if args.Len() >= 3 {
 		want = append(want, "")
 	}
 	if err := arguments(c, want...); err != nil {
 		return err
+	}
+	for i, what := range []string{"topic", "event"} {
+		if err := phx.CheckName(args.Get(i)); err != nil {
+			return &usageError{"publish", fmt.Sprintf("the %s: %s", what, strings.TrimPrefix(err.Error(), "phx: "))}
+		}
 	}
 	payload := []byte(either(args.Get(2), "{}"))
 	if args.Get(2) == "-" {

@@ -71,6 +71,9 @@ func push(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := module.CheckFile(); err != nil {
+		return err
+	}
 	plugin := either(c.String("plugin"), module.Name)
 	var v uploaded
 	answer, err := upload(c, a, plugin, module.Binary, &v)

@@ -57,6 +57,9 @@ func connectTo(c *cli.Context) (*remoteHost, error) {
 // target is connectTo in an environment. The token of a context goes to the host of that
 // context and to no other.
 func target(c *cli.Context, getenv func(string) string) (*remoteHost, error) {
+	if err := filled(c, "context", "server", "tenant", "token-file"); err != nil {
+		return nil, err
+	}
 	cfg := remote.Config{Agent: "chhost/" + version()}
 	file, err := remote.ContextsFile(getenv)
 	if err != nil {
@@ -264,4 +267,21 @@ func sized(n int64) string {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// number writes how many there are of something: 1 module, 2 modules.
+func number(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// noteDryRun says below what would be stored that it is not.
+func noteDryRun(c *cli.Context, w io.Writer) error {
+	if !c.Bool("dry-run") {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "that could be stored; nothing has changed")
+	return err
 }

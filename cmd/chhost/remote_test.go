@@ -224,12 +224,12 @@ func TestTenantSetKeepsTheRest(t *testing.T) {
 // it would obey, and a program gets them as they are.
 func TestLogLines(t *testing.T) {
 	clean(t)
-	line := `{"time":"2026-01-02T03:04:05.678Z","level":"warn","plugin":"chat@3","msg":"a\u001b[2Jb","topic":"rooms:1","stack":"one\ntwo","n":12345678901234567890}`
+	line := `{"time":"2026-01-02T03:04:05.678Z","level":"warn","plugin":"chat@3","msg":"a\u001b[2Jb","topic":"rooms:1","stack":"one\ntwo","n":12345678901234567890,"err":"it \"broke\"","previous":""}`
 	url, s := fakeHost(t, answers("id: 1\ndata: "+line+"\n\n: still here\n\n"))
 	t.Setenv("CHHOST_SERVER", url)
 	t.Setenv("TZ", "UTC")
 	code, out, errs := command(t, "", "logs", "chat", "--tenant", "acme")
-	if code != exitOK || !strings.Contains(out, "WARN  chat@3 a\ufffd[2Jb n=12345678901234567890 stack=one\n    two topic=rooms:1\n") {
+	if code != exitOK || !strings.Contains(out, "WARN  chat@3 a\ufffd[2Jb err=\"it \\\"broke\\\"\" n=12345678901234567890 stack=one\n    two topic=rooms:1\n") {
 		t.Errorf("exit code %d, %q, %s", code, out, errs)
 	}
 	code, out, _ = command(t, "", "logs", "chat", "--tenant", "acme", "--json")

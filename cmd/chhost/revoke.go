@@ -52,8 +52,8 @@ type revocations struct {
 }
 
 func revokeClients(c *cli.Context) error {
-	if err := arguments(c); err != nil {
-		return err
+	if c.NArg() > 0 {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("is %q a user or a token? Say --subject %s or --id %s", c.Args().First(), c.Args().First(), c.Args().First())}
 	}
 	v := revocation{ID: c.String("id"), Subject: c.String("subject")}
 	switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,7 +72,7 @@ func setRoutes(c *cli.Context) error {
 		return &usageError{nameOf(c.Command), "routes set needs at least one route, such as 'rooms:*=chat'"}
 	}
 	if err := host.CheckPatterns(patterns...); err != nil {
-		return &usageError{nameOf(c.Command), err.Error()}
+		return &usageError{nameOf(c.Command), strings.ReplaceAll(err.Error(), "router: ", "")}
 	}
 	a, err := connectTo(c)
 	if err != nil {
@@ -82,5 +83,5 @@ func setRoutes(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return report(c, answer, func(w io.Writer) error { return writeRoutes(w, list) })
+	return report(c, answer, func(w io.Writer) error { return errors.Join(writeRoutes(w, list), noteDryRun(c, w)) })
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -39,7 +40,8 @@ func settingsCommand() *cli.Command {
 const whichPlugin = "the name of a plugin, such as chat (chhost tenant show lists them)"
 
 func getSettings(c *cli.Context) error {
-	if err := arguments(c, whichPlugin); err != nil {
+	plugin, err := pluginAlone(c, whichPlugin)
+	if err != nil {
 		return err
 	}
 	a, err := connectTo(c)
@@ -48,7 +50,7 @@ func getSettings(c *cli.Context) error {
 	}
 	defer a.Close()
 	var values map[string]string
-	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("plugins", c.Args().First(), "settings")}, &values)
+	answer, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of("plugins", plugin, "settings")}, &values)
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func getSettings(c *cli.Context) error {
 func writeSettings(w io.Writer, values map[string]string) error {
 	rows := [][]string{{"KEY", "VALUE"}}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		rows = append(rows, []string{key, fmt.Sprintf("%d bytes", len(values[key]))})
+		rows = append(rows, []string{key, number(len(values[key]), "byte")})
 	}
 	return table(w, rows)
 }
@@ -86,6 +88,11 @@ func setSettings(c *cli.Context) error {
 		return err
 	}
 	for _, key := range c.StringSlice("clear") {
+		if _, ok := values[key]; !ok {
+			return fmt.Errorf("%s has no setting %q to clear%s (chhost settings get %s lists them)", remote.Printable(args[0]), key, perhaps(key, slices.Sorted(maps.Keys(values))), remote.Printable(args[0]))
+		}
+	}
+	for _, key := range c.StringSlice("clear") {
 		delete(values, key)
 	}
 	maps.Copy(values, given)
@@ -97,7 +104,7 @@ func setSettings(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return report(c, answer, func(w io.Writer) error { return writeSettings(w, values) })
+	return report(c, answer, func(w io.Writer) error { return errors.Join(writeSettings(w, values), noteDryRun(c, w)) })
 }
 
 // settingsOf reads KEY=VALUE and KEY=@FILE.
@@ -105,7 +112,10 @@ func settingsOf(c *cli.Context, texts []string) (map[string]string, error) {
 	values := make(map[string]string)
 	for _, text := range texts {
 		key, value, ok := strings.Cut(text, "=")
-		if !ok || key == "" {
+		if ok && key == "" {
+			return nil, &usageError{nameOf(c.Command), "there is no KEY before a ="}
+		}
+		if !ok {
 			return nil, &usageError{nameOf(c.Command), fmt.Sprintf("%.80q is not of the form KEY=VALUE or KEY=@FILE", key)}
 		}
 		if file, ok := strings.CutPrefix(value, "@"); ok {

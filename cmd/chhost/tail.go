@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,24 +46,36 @@ func tail(c *cli.Context) error {
 	}
 	params, err := phx.Object([]byte(c.String("params")))
 	if err != nil {
-		return &usageError{"tail", "--params: " + err.Error()}
+		return &usageError{"tail", "--params: " + strings.TrimPrefix(err.Error(), "phx: ")}
 	}
 	payload, err := phx.Object([]byte(c.String("payload")))
 	if err != nil {
-		return &usageError{"tail", "--payload: " + err.Error()}
+		return &usageError{"tail", "--payload: " + strings.TrimPrefix(err.Error(), "phx: ")}
 	}
-	url, topic := c.Args().Get(0), c.Args().Get(1)
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
+	if err := phx.CheckName(c.Args().Get(1)); err != nil {
+		return &usageError{"tail", "the topic: " + strings.TrimPrefix(err.Error(), "phx: ")}
+	}
+	if c.IsSet("payload") && c.String("push") == "" {
+		return &usageError{"tail", "--payload belongs to --push EVENT"}
+	}
 	options, err := tailOptions(c)
 	if err != nil {
 		return err
 	}
-	client, err := phxclient.Connect(ctx, url, options)
+	return clientError(c, converse(c, options, params, payload))
+}
+
+// converse is one client: it joins, pushes an event if there is one to push, and writes
+// what comes.
+func converse(c *cli.Context, options phxclient.ClientOptions, params, payload phx.Payload) error {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	client, err := phxclient.Connect(ctx, c.Args().Get(0), options)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	topic := c.Args().Get(1)
 	channel, response, err := client.Join(ctx, topic, params)
 	if err != nil {
 		return err
@@ -71,11 +83,8 @@ func tail(c *cli.Context) error {
 	fmt.Fprintf(c.App.Writer, "joined %s %s\n", remote.Printable(topic), remote.Printable(string(response.Data())))
 	if event := c.String("push"); event != "" {
 		reply, err := channel.Push(ctx, event, payload)
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
 		if err != nil {
-			return fmt.Errorf("%s was not answered within %v", event, c.Duration("timeout"))
+			return err
 		}
 		fmt.Fprintf(c.App.Writer, "%s %s\n", reply.Status, remote.Printable(string(reply.Payload.Data())))
 	}

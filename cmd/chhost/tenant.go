@@ -56,8 +56,8 @@ func tenantPart(name, usage, description string, action func(c *cli.Context, a *
 // withTenant connects to the host and lets the argument name the tenant. At most most
 // arguments are taken.
 func withTenant(c *cli.Context, most int, action func(c *cli.Context, a *remoteHost) error) error {
-	if c.NArg() > most {
-		return &usageError{nameOf(c.Command), fmt.Sprintf("%s does not know what to do with %q", nameOf(c.Command), c.Args().Get(most))}
+	if err := optional(c, most); err != nil {
+		return err
 	}
 	a, err := connectTo(c)
 	if err != nil {
@@ -176,8 +176,11 @@ func limitOf(c *cli.Context, text string) (name string, n *int64, err error) {
 	for _, l := range tenant.LimitTable() {
 		names = append(names, l.Name)
 	}
-	if !ok || !slices.Contains(names, name) {
-		return "", nil, &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q: expected NAME=N with a name of %s", text, strings.Join(names, ", "))}
+	if !slices.Contains(names, name) {
+		return "", nil, &usageError{nameOf(c.Command), fmt.Sprintf("--limit %s: there is no limit %q%s (chhost tenant limits lists them)", text, name, perhaps(name, names))}
+	}
+	if !ok {
+		return "", nil, &usageError{nameOf(c.Command), fmt.Sprintf("--limit %q is not of the form NAME=N, such as %s=1000 or %s=default", text, name, name)}
 	}
 	if value == "default" {
 		return name, nil, nil
@@ -239,6 +242,9 @@ func setTenant(c *cli.Context, a *remoteHost) error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc([]string{"host", "origin", "limit", "connect", "issuer", "audience", "keys", "jwks", "issuers", "clear"}, c.IsSet) {
+		return &usageError{nameOf(c.Command), "tenant set needs what to change, such as --limit topics=1000 or --clear hosts"}
+	}
 	var s settings
 	back := map[string]func(){
 		"hosts": func() { s.Hosts = nil }, "origins": func() { s.Origins = nil }, "limits": func() { s.Limits = nil },
@@ -246,7 +252,7 @@ func setTenant(c *cli.Context, a *remoteHost) error {
 	}
 	for _, what := range c.StringSlice("clear") {
 		if back[what] == nil {
-			return &usageError{nameOf(c.Command), fmt.Sprintf("--clear %q is none of %s", what, strings.Join(slices.Sorted(maps.Keys(back)), ", "))}
+			return &usageError{nameOf(c.Command), fmt.Sprintf("--clear %q is none of %s%s", what, strings.Join(slices.Sorted(maps.Keys(back)), ", "), perhaps(what, slices.Sorted(maps.Keys(back))))}
 		}
 	}
 	before, err := a.ask(c, remote.Call{Method: http.MethodGet, Path: a.of()}, &s)
@@ -324,7 +330,7 @@ func drainTenant(c *cli.Context, a *remoteHost) error {
 		return err
 	}
 	return report(c, answer, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d sockets of %s were closed\n", drained.Closed, a.tenant)
+		_, err := fmt.Fprintf(w, "closed %s of %s\n", number(drained.Closed, "socket"), a.tenant)
 		return err
 	})
 }

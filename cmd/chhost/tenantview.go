@@ -26,6 +26,7 @@ type record struct {
 	Suspended bool             `json:"suspended"`
 	Damaged   string           `json:"damaged"`
 	Connect   string           `json:"connect"`
+	Issuers   []issuer         `json:"issuers"`
 	Routes    []route          `json:"routes"`
 	Plugins   []struct {
 		Name    string `json:"name"`
@@ -34,6 +35,25 @@ type record struct {
 		Percent int    `json:"percent"`
 		Last    int    `json:"last"`
 	} `json:"plugins"`
+}
+
+// issuer is what a host tells of an issuer of clients' tokens. Its keys it does not tell.
+type issuer struct {
+	Issuer     string   `json:"issuer"`
+	Audience   []string `json:"audience"`
+	KeysDigest string   `json:"keys_digest"`
+	JWKS       string   `json:"jwks"`
+}
+
+func (i issuer) String() string {
+	text := either(i.Issuer, "any name")
+	if len(i.Audience) > 0 {
+		text += " for " + strings.Join(i.Audience, ", ")
+	}
+	if i.JWKS != "" {
+		return text + ", keys at " + i.JWKS
+	}
+	return text + ", keys " + i.KeysDigest[:min(len(i.KeysDigest), 8)]
 }
 
 func tenantListCommand() *cli.Command {
@@ -109,6 +129,9 @@ func showTenant(c *cli.Context, a *remoteHost) error {
 		for _, name := range slices.Sorted(maps.Keys(t.Limits)) {
 			rows = append(rows, []string{"limit", name + "=" + strconv.FormatInt(t.Limits[name], 10)})
 		}
+		for _, i := range t.Issuers {
+			rows = append(rows, []string{"issuer", i.String()})
+		}
 		for _, r := range t.Routes {
 			rows = append(rows, []string{"route", r.Pattern + " -> " + r.Plugin})
 		}
@@ -148,13 +171,13 @@ func tenantUsage(c *cli.Context, a *remoteHost) error {
 	if err != nil {
 		return err
 	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	digits := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return report(c, answer, func(w io.Writer) error {
 		err := table(w, [][]string{
-			{"connections", number(u.Connections)}, {"topics", number(u.Topics)}, {"memory of plugins", sized(u.Memory)},
-			{"received", number(u.Frames) + " frames, " + sized(u.Bytes)}, {"sent", number(u.SentFrames) + " frames, " + sized(u.SentBytes)},
-			{"fuel", number(u.Fuel)}, {"refused clients", number(u.Refused)}, {"frames above the rates", number(u.RateLimited)}, {"published", number(u.Published)},
-			{"slow clients closed", number(u.SlowClosed)}, {"failed channels", number(u.Failed)},
+			{"connections", digits(u.Connections)}, {"topics", digits(u.Topics)}, {"memory of plugins", sized(u.Memory)},
+			{"received", digits(u.Frames) + " frames, " + sized(u.Bytes)}, {"sent", digits(u.SentFrames) + " frames, " + sized(u.SentBytes)},
+			{"fuel", digits(u.Fuel)}, {"refused clients", digits(u.Refused)}, {"frames above the rates", digits(u.RateLimited)}, {"published", digits(u.Published)},
+			{"slow clients closed", digits(u.SlowClosed)}, {"failed channels", digits(u.Failed)},
 		})
 		if err != nil || len(u.Versions) == 0 {
 			return err
@@ -165,7 +188,7 @@ func tenantUsage(c *cli.Context, a *remoteHost) error {
 			if v.Quarantined {
 				state = "quarantined"
 			}
-			rows = append(rows, []string{v.Name, number(v.Channels), number(v.Calls), number(v.Crashes), number(v.Fuel), sized(v.Memory), state})
+			rows = append(rows, []string{v.Name, digits(v.Channels), digits(v.Calls), digits(v.Crashes), digits(v.Fuel), sized(v.Memory), state})
 		}
 		fmt.Fprintln(w)
 		return table(w, rows)
@@ -247,7 +270,11 @@ func tenantAudit(c *cli.Context, a *remoteHost) error {
 	}
 	rows := [][]string{{"AT", "BY", "ACTION", "DETAIL", "REVISION"}}
 	for _, e := range entries {
-		rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.By, e.Action, e.Detail, strconv.FormatUint(e.Revision, 10)})
+		revision := "" // of what changes nothing that is stored
+		if e.Revision != 0 {
+			revision = strconv.FormatUint(e.Revision, 10)
+		}
+		rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.By, e.Action, e.Detail, revision})
 	}
 	return table(c.App.Writer, rows)
 }

@@ -43,7 +43,7 @@ func testCommand() *cli.Command {
 			"   a connect token=%{token sub=ada exp=60s}\n\n" +
 			"Examples:\n\n" +
 			"   chhost test foods\n" +
-			"   chhost test foods -run 'refused|ignored' -v",
+			"   chhost test foods --run 'refused|ignored' -v",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "play only the dialogues whose title matches `REGEXP`"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "tell each version of the protocol, and what host and plugin log"},
@@ -61,7 +61,7 @@ func test(c *cli.Context) error {
 	}
 	only, err := regexp.Compile(c.String("run"))
 	if err != nil {
-		return &usageError{c.Command.Name, fmt.Sprintf("-run %s: %v", c.String("run"), err)}
+		return &usageError{c.Command.Name, fmt.Sprintf("--run %s: %v", c.String("run"), err)}
 	}
 	settings, limits, err := pluginOptions(c)
 	if err != nil {

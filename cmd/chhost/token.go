@@ -192,8 +192,8 @@ func tokenCheckCommand() *cli.Command {
 }
 
 func checkToken(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return arguments(c, "")
+	if err := optional(c, 1); err != nil {
+		return err
 	}
 	issuer := token.Issuer{Issuer: c.String("issuer"), Audience: c.StringSlice("audience"), JWKS: c.String("jwks")}
 	file := either(c.Args().First(), "-")
@@ -205,6 +205,9 @@ func checkToken(c *cli.Context) error {
 		if issuer.Keys, err = keys(c); err != nil {
 			return err
 		}
+	}
+	if issuer.JWKS != "" && !strings.HasPrefix(issuer.JWKS, "https://") {
+		return &usageError{nameOf(c.Command), fmt.Sprintf("--jwks %s is not an https URL: whoever could change what comes from it could let anybody in", issuer.JWKS)}
 	}
 	verifier, err := token.NewVerifier(token.Config{Issuers: []token.Issuer{issuer}})
 	if err != nil {

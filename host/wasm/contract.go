@@ -14,9 +14,10 @@ import (
 	"github.com/chhost/chhost/host/wasm/module"
 )
 
-// checkBinary looks at the module's size and first eight bytes (WebAssembly core
-// specification 2.0, section 5.5.16).
-func checkBinary(m Module) error {
+// CheckBinary looks at the module's size and first eight bytes (WebAssembly core
+// specification 2.0, section 5.5.16), as [Engine.Compile] does first. The error is a
+// [*ModuleError].
+func CheckBinary(m Module) error {
 	fault := func(text string) error { return &ModuleError{Name: m.Name, Faults: []string{text}} }
 	switch {
 	case len(m.Binary) > maxModule:

@@ -33,10 +33,10 @@ func FuzzCompile(f *testing.F) {
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x07\x05\x01\x02\x00\x03\x00"))
 	f.Fuzz(func(t *testing.T, bin []byte) {
 		m := Module{Name: "fuzz", Binary: bin}
-		if err := checkBinary(m); err != nil {
+		if err := CheckBinary(m); err != nil {
 			var refused *ModuleError
 			if !errors.As(err, &refused) || len(refused.Faults) != 1 {
-				t.Errorf("checkBinary: %v (%T)", err, err)
+				t.Errorf("CheckBinary: %v (%T)", err, err)
 			}
 			return
 		}

@@ -37,7 +37,7 @@ func InspectModule(bin []byte) ModuleInfo {
 		sectionData   = 11
 	)
 	var info ModuleInfo
-	if checkBinary(Module{Binary: bin}) != nil {
+	if CheckBinary(Module{Binary: bin}) != nil {
 		return info
 	}
 	for r := (reader{bin[8:]}); len(r.data) > 0; {

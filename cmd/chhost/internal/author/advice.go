@@ -36,6 +36,12 @@ func (m *Module) refused(err error) error {
 	return &RefusedError{fault, advise(m.Binary)}
 }
 
+// CheckFile returns a [*RefusedError] for what is no module in WebAssembly's binary
+// format at all, so that nobody uploads it.
+func (m *Module) CheckFile() error {
+	return m.refused(wasm.CheckBinary(wasm.Module{Name: m.Name, Binary: m.Binary}))
+}
+
 // advise returns what to do about a module that is refused, or "".
 func advise(binary []byte) string {
 	if !isWasm(binary) {

@@ -22,6 +22,8 @@ type Error struct {
 	Faults []string
 	// Raw is the error as it came, for programs. It may be empty.
 	Raw json.RawMessage
+	// path is what was asked for.
+	path string
 }
 
 // Error is the message, with the faults and with what can be done.
@@ -62,7 +64,7 @@ func (e *Error) advice() string {
 		}
 	case http.StatusNotFound:
 		if e.Code == "unknown" {
-			return "chhost tenant show tells what the tenant has, chhost push uploads a plugin, and chhost contexts says which tenant is meant."
+			return e.adviceUnknown()
 		}
 	case http.StatusPreconditionFailed, http.StatusConflict:
 		if strings.Contains(e.Code, "revision") || e.Code == "conflict" {
@@ -70,6 +72,20 @@ func (e *Error) advice() string {
 		}
 	}
 	return ""
+}
+
+// adviceUnknown says where to look for what the host does not know.
+func (e *Error) adviceUnknown() string {
+	within := func(part string) bool { return strings.Contains(e.path, "/"+part+"/") }
+	switch {
+	case strings.HasPrefix(e.Message, "there is no tenant"):
+		return "chhost tenant list tells the operator which there are, chhost tenant create makes one, and chhost contexts says which one is meant."
+	case within("sockets"):
+		return "chhost tenant sockets lists those that are connected to this host."
+	case within("tokens"):
+		return "chhost deploy-token list lists those of the tenant."
+	}
+	return "chhost tenant show tells what the tenant has, chhost push uploads a plugin, and chhost contexts says which tenant is meant."
 }
 
 // failure reads a refusal.
@@ -82,6 +98,9 @@ func failure(server string, resp *http.Response, body []byte) error {
 		} `json:"error"`
 	}
 	e := &Error{Status: resp.StatusCode}
+	if resp.Request != nil {
+		e.path = resp.Request.URL.Path
+	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Error.Message == "" {
 		e.Message = fmt.Sprintf("%s answers %s: is that the admin API of a host?", server, resp.Status)
 		return e

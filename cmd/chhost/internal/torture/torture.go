@@ -101,7 +101,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	if len(kinds) == 0 {
-		return Report{}, errors.New("no kind has such a name")
+		return Report{}, fmt.Errorf("no kind has a name that matches %s", o.Only)
 	}
 	r := &rack{current: &host.Plugin{Name: "hostile", Module: honest()}}
 	r.host, err = host.New(host.Config{
