@@ -34,10 +34,15 @@ func deployTokenCommand() *cli.Command {
 		Action: func(c *cli.Context) error { return withTenant(c, 0, createDeployToken) },
 	}, &cli.Command{
 		Name: "list", Usage: "list the deploy tokens of a tenant, by their ids", UsageText: "chhost deploy-token list [FLAGS]",
+		Description: "Example:\n\n" +
+			"   chhost deploy-token list --tenant acme",
 		Flags:  tenantFlags(),
 		Action: func(c *cli.Context) error { return withTenant(c, 0, listDeployTokens) },
 	}, &cli.Command{
 		Name: "revoke", Usage: "let a deploy token hold no longer", UsageText: "chhost deploy-token revoke ID [FLAGS]",
+		Description: "ID is what chhost deploy-token list tells.\n\n" +
+			"Example:\n\n" +
+			"   chhost deploy-token revoke OyEDcwjZu0yR",
 		Flags: tenantFlags(), Action: revokeDeployToken,
 	})
 }

@@ -156,7 +156,9 @@ func logoutCommand() *cli.Command {
 		Usage:     "forget a context and its token",
 		UsageText: "chhost logout [NAME]",
 		Description: "Forgets the context NAME, or the current one. The host is not asked: a deploy token\n" +
-			"holds until it expires, or until chhost deploy-token revoke.",
+			"holds until it expires, or until chhost deploy-token revoke.\n\n" +
+			"Example:\n\n" +
+			"   chhost logout prod",
 		Action: logout,
 	}
 }

@@ -32,9 +32,11 @@ func tokenRevokeCommand() *cli.Command {
 func tokenRevokedCommand() *cli.Command {
 	return &cli.Command{
 		Name: "revoked", Usage: "list the clients' tokens that are refused", UsageText: "chhost token revoked [FLAGS]",
-		Description: "Those of the tenant that have not expired by themselves.",
-		Flags:       tenantFlags(),
-		Action:      func(c *cli.Context) error { return withTenant(c, 0, listRevoked) },
+		Description: "Those of the tenant that have not expired by themselves.\n\n" +
+			"Example:\n\n" +
+			"   chhost token revoked --tenant acme",
+		Flags:  tenantFlags(),
+		Action: func(c *cli.Context) error { return withTenant(c, 0, listRevoked) },
 	}
 }
 

@@ -27,6 +27,9 @@ func routesCommand() *cli.Command {
 		UsageText: "chhost routes get\nchhost routes set 'PATTERN=PLUGIN' ...",
 	}, &cli.Command{
 		Name: "get", Usage: "list the routes of a tenant", UsageText: "chhost routes get [FLAGS]",
+		Description: "In the order in which they are tried.\n\n" +
+			"Example:\n\n" +
+			"   chhost routes get --tenant acme",
 		Flags:  tenantFlags(),
 		Action: func(c *cli.Context) error { return withTenant(c, 0, getRoutes) },
 	}, &cli.Command{

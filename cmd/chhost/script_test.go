@@ -41,6 +41,8 @@ import (
 //	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
 //	transcript FILE ARGS...   types FILE into chhost console ARGS and compares the answers, see [transcript]
 //	hosting FILE              does what HOSTING.md tells an operator to do, see [hosting]
+//	example NAME N            does the Nth example in the help of chhost NAME, see [example]
+//	every-example [WHICH...]  expects that all were done, but for those named here
 //	walkthrough FILE          runs every command that a Markdown file shows, in the file's directory
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -61,6 +63,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"transcript":  transcript,
 		"walkthrough": walkthrough,
 		"hosting":     hosting,
+		"example":     example, "every-example": everyExample,
 	}
 }
 
@@ -76,6 +79,8 @@ type state struct {
 	running *process
 	client  *phxclient.Client
 	channel *phxclient.Channel
+	// examples are those that were done, as "new 1".
+	examples map[string]bool
 }
 
 type stateKey struct{}

@@ -22,8 +22,10 @@ func settingsCommand() *cli.Command {
 		UsageText: "chhost settings get PLUGIN\nchhost settings set PLUGIN KEY=VALUE|KEY=@FILE ...",
 	}, &cli.Command{
 		Name: "get", Usage: "list the keys, and with --json the values", UsageText: "chhost settings get PLUGIN [FLAGS]",
-		Description: "A value may be a secret, such as a key for another service: without --json only its length\nis shown.",
-		Flags:       tenantFlags(), Action: getSettings,
+		Description: "A value may be a secret, such as a key for another service: without --json only its length\nis shown.\n\n" +
+			"Example:\n\n" +
+			"   chhost settings get chat",
+		Flags: tenantFlags(), Action: getSettings,
 	}, &cli.Command{
 		Name: "set", Usage: "change some of them", UsageText: "chhost settings set PLUGIN KEY=VALUE|KEY=@FILE ... [--clear KEY] [FLAGS]",
 		Description: "What is not named stays as it is. KEY=@FILE takes the value from FILE without the line's\n" +

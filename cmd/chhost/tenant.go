@@ -46,6 +46,10 @@ func tenantCommand() *cli.Command {
 
 // tenantPart is a command about one tenant that takes nothing but its name.
 func tenantPart(name, usage, description string, action func(c *cli.Context, a *remoteHost) error) *cli.Command {
+	if description != "" {
+		description += "\n\n"
+	}
+	description += "Example:\n\n   chhost tenant " + name + " acme"
 	return &cli.Command{
 		Name: name, Usage: usage, UsageText: "chhost tenant " + name + " [NAME] [FLAGS]", Description: description,
 		Flags:  tenantFlags(),
@@ -308,7 +312,9 @@ func tenantDrainCommand() *cli.Command {
 		Usage:     "close the sockets of a tenant, a few at a time",
 		UsageText: "chhost tenant drain [NAME] [--window TIME] [FLAGS]",
 		Description: "Clients are told to come back (code 1012), here or where a load balancer leads them by\n" +
-			"then. The command returns when all are closed.",
+			"then. The command returns when all are closed.\n\n" +
+			"Example:\n\n" +
+			"   chhost tenant drain acme --window 1s",
 		Flags:  tenantFlags(&cli.DurationFlag{Name: "window", Usage: "within this `TIME`", DefaultText: "10s"}),
 		Action: func(c *cli.Context) error { return withTenant(c, 1, drainTenant) },
 	}
@@ -341,7 +347,9 @@ func tenantDeleteCommand() *cli.Command {
 		Usage:     "forget a tenant with its plugins",
 		UsageText: "chhost tenant delete NAME --yes [FLAGS]",
 		Description: "Its clients are disconnected, and its plugins, versions and settings are gone: only a\n" +
-			"backup brings them back.",
+			"backup brings them back.\n\n" +
+			"Example:\n\n" +
+			"   chhost tenant delete acme --yes",
 		Flags: remoteFlags(&cli.BoolFlag{Name: "yes", Usage: "that is meant"}),
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, "the name of a tenant"); err != nil {
@@ -369,6 +377,10 @@ func tenantLimitsCommand() *cli.Command {
 		Name:      "limits",
 		Usage:     "list what --limit can bound",
 		UsageText: "chhost tenant limits",
+		Description: "Each with its default, and the error that tells of it; \"the host's\" is what the host was\n" +
+			"started with. No host is asked.\n\n" +
+			"Example:\n\n" +
+			"   chhost tenant limits",
 		Action: func(c *cli.Context) error {
 			if err := arguments(c); err != nil {
 				return err

@@ -59,6 +59,8 @@ func (i issuer) String() string {
 func tenantListCommand() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "list the tenants", UsageText: "chhost tenant list [FLAGS]",
+		Description: "Example:\n\n" +
+			"   chhost tenant list",
 		Flags: remoteFlags(),
 		Action: func(c *cli.Context) error {
 			if err := arguments(c); err != nil {
