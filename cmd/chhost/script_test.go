@@ -40,7 +40,7 @@ import (
 //	push EVENT JSON           pushes an event on it, and writes the reply to the standard output
 //	edit FILE OLD NEW         replaces a text in a file, wherever it stands there
 //	transcript FILE ARGS...   types FILE into chhost console ARGS and compares the answers, see [transcript]
-//	hosting FILE              does what HOSTING.md tells an operator to do, see [hosting]
+//	hosting FILE N [HEADING]  does what a Markdown file tells an operator to do, see [hosting]
 //	example NAME N            does the Nth example in the help of chhost NAME, see [example]
 //	every-example [WHICH...]  expects that all were done, but for those named here
 //	walkthrough FILE          runs every command that a Markdown file shows, in the file's directory
