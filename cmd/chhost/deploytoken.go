@@ -19,9 +19,11 @@ func deployTokenCommand() *cli.Command {
 		UsageText: "chhost deploy-token create [--note TEXT] [--expires TIME]\n" +
 			"chhost deploy-token list\n" +
 			"chhost deploy-token revoke ID",
-		Description: "A deploy token is for a person or a CI job who pushes and deploys the plugins of one\n" +
-			"tenant, and may do nothing else. Clients that connect bring tokens of another kind,\n" +
-			"which an issuer of yours signs: see chhost token.",
+		Description: "A deploy token is for a person or a CI job who works on the plugins of one tenant: who\n" +
+			"has it pushes and deploys them, reads and sets their settings and the routes, publishes,\n" +
+			"disconnects clients and revokes their tokens. The tenant itself, its limits and these\n" +
+			"tokens are the operator's. Clients that connect bring tokens of another kind, which an\n" +
+			"issuer of yours signs: see chhost token.",
 	}, &cli.Command{
 		Name: "create", Usage: "make a deploy token of a tenant; it is shown once", UsageText: "chhost deploy-token create [--note TEXT] [--expires TIME] [FLAGS]",
 		Description: "The token is all that goes to the standard output: the host keeps its digest only.\n\n" +

@@ -252,7 +252,7 @@ func withDryRun(c *cli.Context, call remote.Call) remote.Call {
 func changeFlags(flags ...cli.Flag) []cli.Flag {
 	return append(flags,
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would happen, and change nothing"},
-		&cli.Uint64Flag{Name: "if-revision", Usage: "only if the tenant is at revision `N` still, as show, versions and deploy tell", DefaultText: "any"},
+		&cli.Uint64Flag{Name: "if-revision", Usage: "only if the tenant is at revision `N` still, as tenant show and deploy tell", DefaultText: "any"},
 	)
 }
 

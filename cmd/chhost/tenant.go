@@ -29,8 +29,8 @@ func tenantCommand() *cli.Command {
 			"chhost tenant list|limits",
 		Description: "A tenant owns plugins, routes, limits and a namespace of topics. Its clients connect to\n" +
 			"/t/NAME/socket, or to /socket below a host name of its own. The tenant \"default\", at\n" +
-			"/socket, is always there. Without NAME it is the context's. These commands are the\n" +
-			"operator's, but for those that only show.",
+			"/socket, is always there. Without NAME it is the context's. A deploy token may\n" +
+			"show, usage, topics, sockets, audit and disconnect; the rest is the operator's.",
 	}, tenantCreateCommand(), tenantSetCommand(),
 		tenantPart("show", "show what is stored of a tenant", "", showTenant),
 		tenantListCommand(),

@@ -116,7 +116,7 @@ func (c *call) enter(e *endpoint) error {
 		}
 		// The same answer whether there is such a tenant or not.
 		if !c.who.operator && (e.scope == forOperator || (e.scope == forTenant && c.who.tenant != c.name)) {
-			return fault(codeForbidden, "this token is good for the plugins and routes of its tenant only")
+			return fault(codeForbidden, "this token is good for the plugins, routes and clients of its tenant only")
 		}
 	}
 	if err := c.find(e); err != nil {

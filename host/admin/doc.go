@@ -4,9 +4,9 @@
 // It is for a listener of its own, which [API.Server] serves, with TLS by what [TLS]
 // returns. Whoever asks names a token in the header field Authorization: the operator's,
 // who may do everything, or a tenant's deploy token, which is good for that tenant's
-// plugins and routes and for nothing else. Browsers are kept out: a page of another
-// origin, or of a name that was made to lead here (DNS rebinding), is refused whatever it
-// knows.
+// plugins, routes and clients and for nothing else. Browsers are kept out: a page of
+// another origin, or of a name that was made to lead here (DNS rebinding), is refused
+// whatever it knows.
 //
 // Answers and errors are JSON. An error is
 //
