@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -48,11 +49,23 @@ func doMain(ctx context.Context, compiler *host.Compiler, args []string, stdin i
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return exitFailed // interrupted before it served; whoever did it knows
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "chhost: %v\nRun 'chhost%s --help' for how it is used.\n", usage, usage.of())
+		fmt.Fprintf(stderr, "chhost: %s\nRun 'chhost%s --help' for how it is used.\n", withoutRooms(usage.text), usage.of())
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "chhost: %v\n", err)
+	fmt.Fprintf(stderr, "chhost: %s\n", withoutRooms(err.Error()))
 	return exitFailed
+}
+
+// withoutRooms is the text of an error without the names of the packages that found it,
+// which are for a program's log: whoever typed a command has never heard of them.
+func withoutRooms(text string) string {
+	for _, room := range []string{"admin", "host", "registry", "router", "tenant", "token", "wasm", "phx", "phxclient"} {
+		text = strings.TrimPrefix(text, room+": ")
+		for _, before := range []string{": ", "\n"} {
+			text = strings.ReplaceAll(text, before+room+": ", before)
+		}
+	}
+	return text
 }
 
 // version is the module's, as the build noted it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -41,7 +40,7 @@ func publish(c *cli.Context) error {
 	}
 	for i, what := range []string{"topic", "event"} {
 		if err := phx.CheckName(args.Get(i)); err != nil {
-			return &usageError{"publish", fmt.Sprintf("the %s: %s", what, strings.TrimPrefix(err.Error(), "phx: "))}
+			return &usageError{"publish", fmt.Sprintf("the %s: %v", what, err)}
 		}
 	}
 	payload := []byte(either(args.Get(2), "{}"))

@@ -75,7 +75,7 @@ func setRoutes(c *cli.Context) error {
 		return &usageError{nameOf(c.Command), "routes set needs at least one route, such as 'rooms:*=chat'"}
 	}
 	if err := host.CheckPatterns(patterns...); err != nil {
-		return &usageError{nameOf(c.Command), strings.ReplaceAll(err.Error(), "router: ", "")}
+		return &usageError{nameOf(c.Command), err.Error()}
 	}
 	a, err := connectTo(c)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,14 +45,14 @@ func tail(c *cli.Context) error {
 	}
 	params, err := phx.Object([]byte(c.String("params")))
 	if err != nil {
-		return &usageError{"tail", "--params: " + strings.TrimPrefix(err.Error(), "phx: ")}
+		return &usageError{"tail", "--params: " + err.Error()}
 	}
 	payload, err := phx.Object([]byte(c.String("payload")))
 	if err != nil {
-		return &usageError{"tail", "--payload: " + strings.TrimPrefix(err.Error(), "phx: ")}
+		return &usageError{"tail", "--payload: " + err.Error()}
 	}
 	if err := phx.CheckName(c.Args().Get(1)); err != nil {
-		return &usageError{"tail", "the topic: " + strings.TrimPrefix(err.Error(), "phx: ")}
+		return &usageError{"tail", "the topic: " + err.Error()}
 	}
 	if c.IsSet("payload") && c.String("push") == "" {
 		return &usageError{"tail", "--payload belongs to --push EVENT"}

@@ -15,8 +15,8 @@ import (
 )
 
 // clientError says what went wrong between tail and its server, for who typed the
-// command: without the name of the room that noticed it, with the server's word in place
-// of the JSON around it, and with what can be done.
+// command: with the server's word in place of the JSON around it, and with what can be
+// done.
 func clientError(c *cli.Context, err error) error {
 	var refused *phxclient.HandshakeError
 	switch {
@@ -27,7 +27,7 @@ func clientError(c *cli.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s has not answered within %v (--timeout)", c.Args().First(), c.Duration("timeout"))
 	}
-	return errors.New(strings.TrimPrefix(err.Error(), "phxclient: "))
+	return err
 }
 
 func handshakeError(refused *phxclient.HandshakeError) error {
