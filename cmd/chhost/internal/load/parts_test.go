@@ -245,9 +245,9 @@ delivery       1   21  300   4000  50000
 server memory  10.0 MiB before, 12.0 MiB at the end: 10.0 KiB for each connection
 load memory    3.0 MiB
 pushes         500
-also came      1 broadcasts and 0 pushes that are not of this load
+also came      1 broadcast and 0 pushes, not of this load
 ended early    interrupted
-error          1 times a
+error          1 time a
 error          2 times b
 `
 

@@ -17,9 +17,9 @@ func (rep *Report) WriteText(w io.Writer) error {
 }
 
 func (rep *Report) title() string {
-	text := fmt.Sprintf("%s: %d connections to %s, topic %s", rep.Load, rep.Connections, rep.URL, rep.Topic)
+	text := fmt.Sprintf("%s: %s to %s, topic %s", rep.Load, number(int64(rep.Connections), "connection"), rep.URL, rep.Topic)
 	if rep.Event != "" {
-		text += fmt.Sprintf(", %s with %d bytes", rep.Event, rep.PayloadBytes)
+		text += fmt.Sprintf(", %s with %s", rep.Event, number(int64(rep.PayloadBytes), "byte"))
 	}
 	if rep.AnsweredBy != "" {
 		text += ", answered by a " + rep.AnsweredBy
@@ -80,13 +80,13 @@ func (rep *Report) rest() string {
 		fmt.Fprintf(&b, "pushes         %d\n", rep.Sent)
 	}
 	if rep.Broadcasts+rep.Pushes > 0 {
-		fmt.Fprintf(&b, "also came      %d broadcasts and %d pushes that are not of this load\n", rep.Broadcasts, rep.Pushes)
+		fmt.Fprintf(&b, "also came      %s and %s, not of this load\n", number(rep.Broadcasts, "broadcast"), number(rep.Pushes, "push"))
 	}
 	if rep.Ended != "" {
 		fmt.Fprintf(&b, "ended early    %s\n", rep.Ended)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(rep.Errors)) {
-		fmt.Fprintf(&b, "error          %d times %s\n", rep.Errors[kind], kind)
+		fmt.Fprintf(&b, "error          %s %s\n", number(rep.Errors[kind], "time"), kind)
 	}
 	if len(rep.Errors) == 0 {
 		b.WriteString("errors         none\n")
@@ -116,6 +116,17 @@ func table(rows [][]string) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// number writes how many there are of something: 1 push, 2 pushes.
+func number(n int64, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "sh"):
+		thing += "e"
+	}
+	return strconv.FormatInt(n, 10) + " " + thing + "s"
 }
 
 func decimal(x float64, places int) string { return strconv.FormatFloat(x, 'f', places, 64) }
