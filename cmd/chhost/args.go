@@ -31,8 +31,12 @@ func (e *usageError) of() string {
 // say well: unknown commands and flags, by name and with the nearest known one.
 // Everything after "--" is an argument.
 func arrange(app *cli.App, args []string) ([]string, error) {
+	args = slices.Clone(args)
 	if len(args) >= 2 && args[1] == "help" { // chhost help dev
 		args = append(append([]string{args[0]}, args[2:]...), "--help")
+	}
+	if len(args) == 2 && args[1] == "version" {
+		return []string{args[0], "--version"}, nil
 	}
 	if len(args) < 2 || isHelp(args[1]) || args[1] == "--version" || args[1] == "-v" {
 		return args, nil
@@ -96,6 +100,10 @@ func descend(command *cli.Command, args []string) (found *cli.Command, at int, e
 			names = append(names, sub.Name)
 		}
 		if at < len(args) && isHelp(args[at]) {
+			return command, len(args), nil
+		}
+		if at == len(args)-1 && args[at] == "help" { // chhost tenant help
+			args[at] = "--help"
 			return command, len(args), nil
 		}
 		if at == len(args) || strings.HasPrefix(args[at], "-") {

@@ -25,7 +25,8 @@ func loginCommand() *cli.Command {
 			"\"default\"), which is the current one from then on. The token is the operator's, which\n" +
 			"chhost serve --data shows when it starts first, or a deploy token of one tenant, which\n" +
 			"chhost deploy-token create makes. It is read from FILE, from the standard input, or\n" +
-			"asked for at a terminal; never from an argument, which others see.\n\n" +
+			"asked for at a terminal; never from an argument, which others see. A tenant that is\n" +
+			"named has to be there.\n\n" +
 			"A host at https:// needs a certificate of an authority that this machine knows, or of one\n" +
 			"in the file that --ca names. Those certificates are kept in the context, and every other\n" +
 			"authority is refused for it then, until chhost logout, or another --ca.\n\n" +
@@ -188,7 +189,8 @@ func contextsCommand() *cli.Command {
 		Usage:     "list the hosts that you have logged in to, and choose one",
 		UsageText: "chhost contexts [use NAME] [--tenant NAME]",
 		Description: "Without an argument it lists the contexts, without their tokens; the current one has a\n" +
-			"star. use makes another one the current one; --tenant sets its tenant.\n\n" +
+			"star. use makes another one the current one; --tenant sets its tenant, which the host\n" +
+			"has to have, if it answers.\n\n" +
 			"Examples:\n\n" +
 			"   chhost contexts\n" +
 			"   chhost contexts use prod --tenant acme",

@@ -34,8 +34,9 @@ func routesCommand() *cli.Command {
 		Action: func(c *cli.Context) error { return withTenant(c, 0, getRoutes) },
 	}, &cli.Command{
 		Name: "set", Usage: "replace the routes of a tenant", UsageText: "chhost routes set 'PATTERN=PLUGIN' ... [FLAGS]",
-		Description: "PATTERN is a topic, or a prefix that ends in *. The first match wins. Joins follow the\n" +
-			"new routes from then on; channels that are joined keep their plugin.\n\n" +
+		Description: "PATTERN is a topic, or a prefix that ends in *. The first match wins, so that\n" +
+			"the longer ones come first. Joins follow the new routes from then on; channels that are\n" +
+			"joined keep their plugin.\n\n" +
 			"Example:\n\n" +
 			"   chhost routes set rooms:lobby=lobby 'rooms:*=chat' 'foods:*=foods'",
 		Flags: tenantFlags(changeFlags()...), Action: setRoutes,
@@ -86,5 +87,24 @@ func setRoutes(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range overtaken(patterns) {
+		fmt.Fprintf(c.App.ErrWriter, "chhost: %s\n", remote.Printable(note))
+	}
 	return report(c, answer, func(w io.Writer) error { return errors.Join(writeRoutes(w, list), noteDryRun(c, w)) })
+}
+
+// overtaken says of which patterns one before them takes all topics. That is no fault,
+// and hardly what was meant.
+func overtaken(patterns []string) []string {
+	var notes []string
+	for i, p := range patterns {
+		for _, before := range patterns[:i] {
+			prefix, open := strings.CutSuffix(before, "*")
+			if before == p || open && strings.HasPrefix(p, prefix) {
+				notes = append(notes, fmt.Sprintf("no topic comes to the route %s: %s before it takes them all", p, before))
+				break
+			}
+		}
+	}
+	return notes
 }

@@ -218,7 +218,7 @@ func (s *shift) words(req Request, d Deployment) string {
 	case !s.back:
 		words += " " + string(s.strategy)
 	}
-	if d.Previous != "" {
+	if d.Previous != "" && d.Previous != d.Version {
 		words += ", after " + d.Previous
 	}
 	if req.reason != "" {
