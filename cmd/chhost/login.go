@@ -80,7 +80,7 @@ func login(c *cli.Context) error {
 	}
 	if a.tenant = c.String("tenant"); a.tenant != "" {
 		if err := a.isThere(c); err != nil {
-			return err
+			return told(c, err)
 		}
 	}
 	added.Tenant = either(added.Tenant, who.Tenant)
@@ -238,7 +238,7 @@ func useContext(c *cli.Context, all *remote.Contexts, name string) error {
 		defer client.Close()
 		var refused *remote.Error
 		if err := (&remoteHost{client, tenant}).isThere(c); errors.As(err, &refused) {
-			return err
+			return told(c, err)
 		} else if err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "chhost: nobody has said whether there is a tenant %q: %v\n", tenant, err)
 		}
