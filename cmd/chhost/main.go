@@ -65,7 +65,7 @@ func withoutRooms(text string) string {
 			text = strings.ReplaceAll(text, before+room+": ", before)
 		}
 	}
-	return text
+	return strings.TrimRight(text, "\n") // which what a compiler writes ends with
 }
 
 // version is the module's, as the build noted it.

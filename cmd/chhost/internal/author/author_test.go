@@ -179,7 +179,7 @@ func TestTailIsBounded(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	for bytes, want := range map[int]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KB", 1536: "1.5 KB", 2 << 20: "2.0 MB"} {
+	for bytes, want := range map[int]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 2 << 20: "2.0 MiB"} {
 		if got := size(bytes); got != want {
 			t.Errorf("%d: got %s, want %s", bytes, got, want)
 		}

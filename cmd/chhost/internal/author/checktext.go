@@ -102,7 +102,7 @@ func size(bytes int) string {
 	case bytes < 1<<10:
 		return fmt.Sprintf("%d B", bytes)
 	case bytes < 1<<20:
-		return fmt.Sprintf("%.1f KB", float64(bytes)/(1<<10))
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
 	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20))
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 }

@@ -148,7 +148,7 @@ func announce(cfg Config, journal *journal, size string, took time.Duration) {
 
 func size(bytes int) string {
 	if bytes < 1<<20 {
-		return fmt.Sprintf("%.1f KB", float64(bytes)/(1<<10))
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
 	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20))
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 }
