@@ -52,6 +52,20 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if err != nil || at == len(args) {
 		return args, err
 	}
+	flags, rest, err := sortFlags(command, args[at:])
+	if err != nil {
+		return nil, err
+	}
+	out := append(slices.Clone(args[:at]), flags...)
+	if len(flags) == 1 && isHelp(flags[0]) {
+		return out, nil
+	}
+	return append(append(out, "--"), rest...), nil
+}
+
+// sortFlags separates what is a command's flag, with its value, from what is none. If it
+// is help that is asked for, that is all.
+func sortFlags(command *cli.Command, args []string) (flags, rest []string, err error) {
 	takesValue := make(map[string]bool)
 	for _, f := range command.Flags {
 		_, isBool := f.(*cli.BoolFlag)
@@ -59,8 +73,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 			takesValue[name] = !isBool
 		}
 	}
-	flags, rest := []string{}, []string{}
-	for todo := args[at:]; len(todo) > 0; todo = todo[1:] {
+	for todo := args; len(todo) > 0; todo = todo[1:] {
 		arg := todo[0]
 		if arg == "--" {
 			rest = append(rest, todo[1:]...)
@@ -71,24 +84,41 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 			continue
 		}
 		if isHelp(arg) { // of the command, whatever else is there: load echo --help
-			return append(slices.Clone(args[:at]), arg), nil
+			return []string{arg}, nil, nil
 		}
-		name, _, assigned := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		name, given, assigned := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		value, known := takesValue[name]
 		if !known {
-			return nil, unknownFlag(command, name, takesValue)
+			return nil, nil, unknownFlag(command, name, takesValue)
 		}
 		flags = append(flags, arg)
 		if value && !assigned {
 			if len(todo) == 1 {
-				return nil, &usageError{nameOf(command), fmt.Sprintf("--%s needs a value", name)}
+				return nil, nil, &usageError{nameOf(command), fmt.Sprintf("--%s needs a value", name)}
 			}
 			todo = todo[1:]
-			flags = append(flags, todo[0])
+			given = todo[0]
+			flags = append(flags, given)
+		}
+		if value && given == "" && !mayBeEmpty(name) {
+			return nil, nil, &usageError{nameOf(command), fmt.Sprintf("--%s is empty: name what is meant, or leave it out", name)}
 		}
 	}
-	out := append(slices.Clone(args[:at]), flags...)
-	return append(append(out, "--"), rest...), nil
+	return flags, rest, nil
+}
+
+// mayBeEmpty tells whether a flag may have an empty value. Of most that is a variable
+// which nobody has set, and serve with an empty --connect would let everybody in.
+func mayBeEmpty(flag string) bool {
+	switch flag {
+	case "assigns", "note": // any text
+		return true
+	case "cache": // none
+		return true
+	case "event", "mount", "only", "params", "payload", "topic": // which say more of it themselves
+		return true
+	}
+	return false
 }
 
 // descend follows the arguments to the command that they name, which is within others:
@@ -215,17 +245,6 @@ func optional(c *cli.Context, most int) error {
 	}
 	if c.NArg() > 0 && c.Args().First() == "" {
 		return &usageError{nameOf(c.Command), nameOf(c.Command) + " was given an empty argument: name what is meant, or leave it out"}
-	}
-	return nil
-}
-
-// filled checks that none of the flags with these names was given an empty value, for
-// the same reason.
-func filled(c *cli.Context, names ...string) error {
-	for _, name := range names {
-		if c.IsSet(name) && strings.TrimSpace(c.String(name)) == "" {
-			return &usageError{nameOf(c.Command), fmt.Sprintf("--%s is empty: name what is meant, or leave it out", name)}
-		}
 	}
 	return nil
 }

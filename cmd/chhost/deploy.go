@@ -105,6 +105,9 @@ func deploy(c *cli.Context) error {
 func pluginVersion(c *cli.Context) (plugin string, version int, err error) {
 	plugin, text, behind := strings.Cut(c.Args().First(), "@")
 	version = c.Int("version")
+	if plugin == "" {
+		return "", 0, &usageError{nameOf(c.Command), fmt.Sprintf("%q is no plugin: expected its name before the @, such as chat@7", c.Args().First())}
+	}
 	if behind {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -126,11 +129,19 @@ func pluginAlone(c *cli.Context, want string) (string, error) {
 	if err := arguments(c, want); err != nil {
 		return "", err
 	}
-	plugin, version, behind := strings.Cut(c.Args().First(), "@")
-	if behind {
-		return "", &usageError{nameOf(c.Command), fmt.Sprintf("%s takes a plugin without a version, such as %s; chhost deploy %s@%s serves that one", nameOf(c.Command), plugin, plugin, version)}
+	return c.Args().First(), checkAlone(c, c.Args().First())
+}
+
+// checkAlone checks that a text may be the name of a plugin, and is not that of a version.
+func checkAlone(c *cli.Context, text string) error {
+	plugin, version, behind := strings.Cut(text, "@")
+	switch {
+	case plugin == "":
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%q is no plugin: %s needs %s", text, nameOf(c.Command), whichPlugin)}
+	case behind:
+		return &usageError{nameOf(c.Command), fmt.Sprintf("%s takes a plugin without a version, such as %s; chhost deploy %s@%s serves that one", nameOf(c.Command), plugin, plugin, version)}
 	}
-	return plugin, nil
+	return nil
 }
 
 func rollbackCommand() *cli.Command {

@@ -48,9 +48,6 @@ func login(c *cli.Context) error {
 	if err := optional(c, 1); err != nil {
 		return err
 	}
-	if err := filled(c, "server", "tenant", "token-file"); err != nil {
-		return err
-	}
 	name := either(c.Args().First(), "default")
 	if strings.Contains(name, "://") {
 		return &usageError{c.Command.Name, fmt.Sprintf("%s is an address, and a context has a name: chhost login --server %s", name, name)}
@@ -204,7 +201,7 @@ func contextsCommand() *cli.Command {
 }
 
 func contexts(c *cli.Context) error {
-	if err := errors.Join(optional(c, 2), filled(c, "tenant")); err != nil {
+	if err := optional(c, 2); err != nil {
 		return err
 	}
 	switch c.Args().First() {

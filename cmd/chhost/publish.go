@@ -43,7 +43,10 @@ func publish(c *cli.Context) error {
 			return &usageError{"publish", fmt.Sprintf("the %s: %v", what, err)}
 		}
 	}
-	payload := []byte(either(args.Get(2), "{}"))
+	payload := []byte("{}")
+	if args.Len() == 3 {
+		payload = []byte(args.Get(2))
+	}
 	if args.Get(2) == "-" {
 		var err error
 		if payload, err = readInput(c, "-", 1<<20); err != nil {

@@ -72,6 +72,9 @@ func setSettings(c *cli.Context) error {
 	if len(args) == 0 {
 		return arguments(c, whichPlugin)
 	}
+	if err := checkAlone(c, args[0]); err != nil {
+		return err
+	}
 	given, err := settingsOf(c, args[1:])
 	if err != nil {
 		return err
