@@ -169,6 +169,8 @@ type Module struct {
 
 	digest string // of Binary as it was given, the first 8 digits
 	key    string // of the directory of what is kept of it, see keyOf
+	// pause is called from time to time while it is checked; nil: nothing is.
+	pause func(fuel int64)
 }
 
 // version is what logs and the guest itself call this version.
@@ -259,7 +261,7 @@ func (e *Engine) compileFor(ctx context.Context, tenant *sched.Tenant, m Module)
 	if m.Rotate {
 		limits.Instances = max(limits.Instances, 2)
 	}
-	rewritten, err := e.prepare(&m, limits)
+	rewritten, err := e.check(ctx, tenant, &m, limits)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 func (e *Engine) prepare(m *Module, limits Limits) (*rewriting, error) {
 	// The names and numbers that the contract speaks of are its own to refuse: it
 	// lists all that is wrong at once. What is left of the names is the meter's.
-	decoded, err := module.Decode(m.Binary, module.Options{Reserved: true, Tables: math.MaxInt32})
+	decoded, err := module.Decode(m.Binary, module.Options{Reserved: true, Tables: math.MaxInt32, Pause: m.paying(readByte)})
 	if err != nil {
 		return nil, invalid(*m, err)
 	}
@@ -32,7 +32,7 @@ func (e *Engine) prepare(m *Module, limits Limits) (*rewriting, error) {
 	}
 	digest := sha256.Sum256(m.Binary)
 	m.digest, m.key = hex.EncodeToString(digest[:4]), keyOf(digest)
-	r, metered, err := e.rewrite(decoded, m.key, limits)
+	r, metered, err := e.rewrite(m, decoded, limits)
 	if err != nil {
 		return nil, invalid(*m, err)
 	}

@@ -31,15 +31,16 @@ type rewriting struct {
 }
 
 // rewrite returns the metered module, from the cache if it was rewritten before.
-func (e *Engine) rewrite(decoded *module.Module, key string, limits Limits) (*rewriting, []byte, error) {
+func (e *Engine) rewrite(m *Module, decoded *module.Module, limits Limits) (*rewriting, []byte, error) {
 	options := meter.Options{Pages: limits.pages(), Entries: doorNames()}
 	r := new(rewriting)
 	if e.cacheDir != "" && len(decoded.Binary) >= keptMetered {
-		r.path = filepath.Join(e.cacheDir, key, meteredPrefix+meteredKey(decoded.Binary, options))
+		r.path = filepath.Join(e.cacheDir, m.key, meteredPrefix+meteredKey(decoded.Binary, options))
 		if metered := readSealed(r.path); metered != nil {
 			return r, metered, nil
 		}
 	}
+	options.Module.Pause = m.paying(rewriteByte) // after the key, which does not depend on it
 	metered, err := meter.RewriteModule(decoded, options)
 	if err == nil && r.path != "" {
 		r.made = metered

@@ -105,6 +105,7 @@ func (r *rewriter) bodies() []byte {
 		total += int(b.All.End - b.All.Start)
 	}
 	code := make([]byte, 0, total*2)
+	r.paused = r.codeStart()
 	for i := range r.m.Bodies {
 		r.scratch = r.rewrite(r.scratch[:0], i)
 		code = append(appendU32(code, uint32(len(r.scratch))), r.scratch...)

@@ -112,6 +112,7 @@ func (r *rewriter) rewrite(out code, index int) code {
 	for w := r.m.Walk(body.Code); w.More(); {
 		e.chargeBefore(w.End())
 		w.Next()
+		r.pause(w.End())
 		e.flow(&w)
 		e.replace(&w)
 	}

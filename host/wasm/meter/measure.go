@@ -18,6 +18,7 @@ type frame struct {
 // measure finds the charges of all functions and what they call.
 func (r *rewriter) measure() {
 	r.functions = make([]function, len(r.m.Bodies))
+	r.paused = r.codeStart()
 	for i := range r.m.Bodies {
 		f := &r.functions[i]
 		f.charges.start, f.callees.start = uint32(len(r.charges)), uint32(len(r.callees))
@@ -41,6 +42,7 @@ func (r *rewriter) measureBody(body *module.Body, f *function) (instructions, ex
 	constant := constant{}
 	for w := r.m.Walk(body.Code); w.More(); {
 		w.Next()
+		r.pause(w.End())
 		instructions++
 		extra += r.extra(&w)
 		top := &open[len(open)-1]

@@ -109,6 +109,23 @@ type rewriter struct {
 	frames      []frame
 	labels      []label
 	scratch     []byte
+	paused      int // where Options.Module.Pause was called last
+}
+
+// codeStart is where the first body begins.
+func (r *rewriter) codeStart() int {
+	if len(r.m.Bodies) == 0 {
+		return 0
+	}
+	return int(r.m.Bodies[0].All.Start)
+}
+
+// pause lets others go on, if it is time.
+func (r *rewriter) pause(at int) {
+	if at-r.paused >= module.Pace && r.options.Module.Pause != nil {
+		r.options.Module.Pause(at - r.paused)
+		r.paused = at
+	}
 }
 
 // function is what is known of a defined function.

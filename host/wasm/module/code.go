@@ -9,6 +9,7 @@ func (d *decoder) code() {
 	}
 	d.m.Bodies = make([]Body, 0, n)
 	end := d.end
+	d.paused = d.pos
 	for i := range n {
 		at := d.pos
 		size := d.u32()
@@ -56,6 +57,10 @@ func (d *decoder) instructions(code Span, locals uint32) uint32 {
 		}
 		if w.pos < w.end {
 			d.instruction(&w, locals)
+		}
+		if w.pos-d.paused >= Pace && d.budgets.Pause != nil {
+			d.budgets.Pause(w.pos - d.paused)
+			d.paused = w.pos
 		}
 	}
 	if n := len(d.nesting); n != 0 {

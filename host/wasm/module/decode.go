@@ -18,6 +18,7 @@ type decoder struct {
 	effort  effort // and what it makes a compiler do
 
 	thorough bool // see decode
+	paused   int  // where Options.Pause was called last
 }
 
 // Decode reads a module. The error is an [*Error]; with the same input and

@@ -45,7 +45,14 @@ type Options struct {
 	// Reserved lets imports and exports have names that begin with ReservedPrefix:
 	// for reading a module that will not be rewritten.
 	Reserved bool
+	// Pause is called from time to time while code is read, with how many bytes of it were
+	// since the last call: reading the largest module takes a tenth of a second, and
+	// rewriting it seconds. It may panic, which ends the reading. Default: nothing is called.
+	Pause func(bytes int)
 }
+
+// Pace is after how many bytes of code Options.Pause is called.
+const Pace = 4 << 10
 
 // ReservedPrefix is how the names begin that only the host gives.
 const ReservedPrefix = "__chhost"
