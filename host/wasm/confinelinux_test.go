@@ -96,6 +96,15 @@ func freedoms() []string {
 		err := syscall.Getrlimit(resource, &is)
 		add(err != nil || is.Cur != most || is.Max != most, "has the limit %d of %v", resource, is)
 	}
+	threads, err := os.ReadDir("/proc/self/task")
+	add(err != nil, "has no list of its threads: %v", err)
+	for _, thread := range threads {
+		var id int
+		_, _ = fmt.Sscan(thread.Name(), &id)
+		// The system call returns 20 less the niceness, so that it is never negative.
+		is, err := unix.Getpriority(unix.PRIO_PROCESS, id)
+		add(err == nil && is != 20-niceness, "has a thread of the niceness %d", 20-is)
+	}
 	score, _ := os.ReadFile("/proc/self/oom_score_adj")
 	add(string(score) != "1000\n", "is not the first to be killed: %q", score)
 	return can
