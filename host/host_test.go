@@ -21,7 +21,10 @@ import (
 	"github.com/chhost/chhost/host/wasm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	host.CompilerMain() // to be a child that compiles
+	goleak.VerifyTestMain(m)
+}
 
 // open lets everyone in and tells leaves why channels ended.
 func open(leaves chan<- channel.LeaveKind) channel.Handler {
