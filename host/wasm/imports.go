@@ -197,6 +197,7 @@ func (i *instance) read(argument string, ptr, length uint64) []byte {
 // are kept for longer than one call make their own.
 func (i *instance) name(argument string, args []uint64) string {
 	data := i.read(argument, args[0], args[1])
+	i.spend(nameByte * int64(min(len(data), abi.MaxName+1)))
 	// In upgrade the event is the old version's name, which has other rules.
 	if ev := i.current.ev; ev != nil && len(data) > 0 && i.current.phase != abi.PhaseUpgrade {
 		if string(data) == ev.Event {

@@ -162,8 +162,9 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 // callback is to cost the same each time.
 func (g *guestLog) cost(n int) int64 { return hostCall + logByte*int64(min(n, g.maxLine)) }
 
-// logByte is what one byte of a line costs: it is checked, escaped twice and written.
-const logByte = 8
+// logByte is what one byte of a line costs: it is checked, escaped twice and written, which
+// takes 12 ns where it has to be.
+const logByte = 16
 
 // end logs what has been written since the last line ended.
 func (w *lineWriter) end() {
