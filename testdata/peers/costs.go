@@ -21,7 +21,7 @@ func costs(list []peer) error {
 	for _, file := range []string{"nothing", "sum"} {
 		var calls []func(context.Context) error
 		for _, h := range list {
-			call, err := h.load(context.Background(), caseFile(file))
+			call, err := h.load(context.Background(), caseFile(file), mostTime)
 			if err != nil {
 				return fmt.Errorf("%s on %s: %w", file, h.name, err)
 			}

@@ -19,9 +19,12 @@ import (
 // peer is one host: what it does with a module, once.
 type peer struct {
 	name string
-	// load makes the module ready, and returns what calls it.
-	load func(ctx context.Context, bin []byte) (call func(context.Context) error, err error)
+	// load makes the module ready, and returns what calls it. The host is told that a call
+	// may take as long as limit, if there is a way to tell it.
+	load loader
 }
+
+type loader func(ctx context.Context, bin []byte, limit time.Duration) (call func(context.Context) error, err error)
 
 // hosts lists them; compiler is chhost's.
 func hosts(compiler *wasm.Compiler) []peer {
@@ -46,7 +49,7 @@ func hostNamed(list []peer, name string) peer {
 func (p peer) run(bin []byte) (upload, called, limit string) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	call, err := p.load(ctx, bin)
+	call, err := p.load(ctx, bin, deadline)
 	if err != nil {
 		return text(err), "", ""
 	}
@@ -65,8 +68,8 @@ func (p peer) run(bin []byte) (upload, called, limit string) {
 func text(err error) string { return fmt.Sprintf("%.200s", err.Error()) }
 
 // bare is what the engine's documentation shows, with a memory limit.
-func bare(closes bool) func(context.Context, []byte) (func(context.Context) error, error) {
-	return func(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+func bare(closes bool) loader {
+	return func(ctx context.Context, bin []byte, _ time.Duration) (func(context.Context) error, error) {
 		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryLimitPages(pages).WithCloseOnContextDone(closes))
 		if _, err := wasi_snapshot_preview1.Instantiate(ctx, r); err != nil {
 			return nil, err
@@ -93,11 +96,11 @@ func bare(closes bool) func(context.Context, []byte) (func(context.Context) erro
 }
 
 // viaExtism is what its README shows, with a time-out and a memory limit.
-func viaExtism(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+func viaExtism(ctx context.Context, bin []byte, limit time.Duration) (func(context.Context) error, error) {
 	manifest := extism.Manifest{
 		Wasm:    []extism.Wasm{extism.WasmData{Data: caseFile("victim"), Name: "victim"}, extism.WasmData{Data: bin, Name: "main"}},
 		Memory:  &extism.ManifestMemory{MaxPages: pages},
-		Timeout: uint64(deadline / time.Millisecond),
+		Timeout: uint64(limit / time.Millisecond),
 	}
 	p, err := extism.NewPlugin(ctx, manifest, extism.PluginConfig{EnableWasi: true}, nil)
 	if err != nil {
@@ -109,10 +112,11 @@ func viaExtism(ctx context.Context, bin []byte) (func(context.Context) error, er
 	}, nil
 }
 
-// viaChhost calls handle_in, which calls run. The deadline is the callback's own: that
-// of its fuel.
-func viaChhost(compiler *wasm.Compiler) func(context.Context, []byte) (func(context.Context) error, error) {
-	return func(ctx context.Context, bin []byte) (func(context.Context) error, error) {
+// viaChhost calls handle_in, which calls run. It has limits of its own for compiling and for
+// a callback, fuel first of all, and is told no deadline.
+func viaChhost(compiler *wasm.Compiler) loader {
+	return func(ctx context.Context, bin []byte, _ time.Duration) (func(context.Context) error, error) {
+		ctx = context.WithoutCancel(ctx)
 		e, err := wasm.NewEngine(wasm.Config{Compiler: compiler})
 		if err != nil {
 			return nil, err
@@ -127,7 +131,7 @@ func viaChhost(compiler *wasm.Compiler) func(context.Context, []byte) (func(cont
 		}
 		ev := &channel.Event{Topic: "t", Event: "e", Payload: payload, SocketAssigns: []byte("{}"), Now: time.Now()}
 		return func(ctx context.Context) error {
-			_, err := p.HandleIn(ctx, ev)
+			_, err := p.HandleIn(context.WithoutCancel(ctx), ev)
 			return err
 		}, nil
 	}

@@ -27,9 +27,13 @@ import (
 const (
 	// deadline is what each host is told that a call may take.
 	deadline = time.Second
-	// patience is how long a case may take before its process is killed: then the host
-	// would have hung.
-	patience = 12 * time.Second
+	// A host hangs if a case has taken as much processor time as patience, or if beats
+	// times a collection of garbage came to its end in the meantime, of which each begins
+	// 20 ms after the one before: both take longer where the machine is busy. What is not
+	// over after mostTime by the clock cannot be told.
+	patience = 10 * time.Second
+	beats    = 400
+	mostTime = 10 * time.Minute
 	// mostMemory is what the process may allocate: beyond it a host would be killed by
 	// the system sooner or later.
 	mostMemory = 3 << 30
@@ -84,16 +88,17 @@ func parent(list []peer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("\nEach host is told that a call may take %v and a memory %d MiB; a case that takes %v or %d MiB has brought its host down.\n"+
+	fmt.Printf("\nEach host is told that a call may take %v and a memory %d MiB; a case has brought its host down that takes %v of processor time or %d MiB,\n"+
+		"or is not over after %d collections of garbage, one every 20 ms where there is time for it.\n"+
 		"\"stall\": so long runtime.GC(), and with it every other goroutine that waits for memory, waited, from 50 ms on. \"kept\": what is\n"+
 		"resident of the process afterwards, from 16 MiB on; that of an instance which may go on counts too. chhost reaches run by way\n"+
-		"of handle_in, ends calls by fuel instead of the deadline, and compiles in a child process.\n\n", deadline, pages/16, patience, mostMemory>>20)
+		"of handle_in, ends calls by fuel instead of the deadline, and compiles in a child process.\n\n", deadline, pages/16, patience, mostMemory>>20, beats)
 	return costs(list)
 }
 
 // try runs a case in a process of its own and says what became of it.
 func try(host, name string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), mostTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], host, name)
 	var stderr strings.Builder
@@ -104,7 +109,11 @@ func try(host, name string) string {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Sprintf("HANGS for more than %v", patience)
+		return fmt.Sprintf("NOT ENDED within %v, on a machine that is too busy to tell", mostTime)
+	case errors.As(err, &exit) && exit.ExitCode() == exitHangs:
+		return "HANGS"
+	case errors.As(err, &exit) && hung(exit.ProcessState):
+		return fmt.Sprintf("HANGS for %v of processor time", patience)
 	case errors.As(err, &exit) && strings.Contains(stderr.String(), "out of memory"):
 		return "HOST DIES: out of memory"
 	case errors.As(err, &exit) && exit.ExitCode() < 0:
@@ -115,6 +124,15 @@ func try(host, name string) string {
 		return "HOST DIES: it ends without a word"
 	}
 	return o.text()
+}
+
+// exitHangs is what a case's process ends with that has waited for long enough.
+const exitHangs = 3
+
+// hung tells whether the system has ended a process because of its processor time.
+func hung(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && s.UserTime()+s.SystemTime() > patience-time.Second
 }
 
 func (o *outcome) text() string {
@@ -145,6 +163,10 @@ func child(compiler *wasm.Compiler, hostName, caseName string) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 		panic(err)
 	}
+	work := syscall.Rlimit{Cur: uint64(patience / time.Second), Max: uint64(patience / time.Second)}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CPU, &work); err != nil {
+		panic(err)
+	}
 	var o outcome
 	bin := caseNamed(caseName).bin
 	before := resident()
@@ -164,10 +186,14 @@ func child(compiler *wasm.Compiler, hostName, caseName string) {
 }
 
 // watchStalls asks for collections, as any goroutine of a server does by allocating,
-// and answers how long the longest took.
+// and answers how long the longest took. After beats of them it ends the process: then
+// what is waited for does not come, however slow the machine is.
 func watchStalls(stop <-chan struct{}, longest chan<- time.Duration) {
 	var most time.Duration
-	for {
+	for n := 0; ; n++ {
+		if n == beats {
+			os.Exit(exitHangs)
+		}
 		select {
 		case <-stop:
 			longest <- most
