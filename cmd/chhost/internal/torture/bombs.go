@@ -168,6 +168,13 @@ func bombs() []Kind {
 			code := join([]byte{0}, repeat(900, 0x02, 0x40), repeat(900, 0x0b), []byte{0x0b})
 			return (&guest{more: 5000, moreBody: append(uleb(len(code)), code...)}).bytes()
 		}),
+		bomb("compile_bomb_of_references", "A function of 1 MB that is nothing but references to functions.", pushing(func() []byte {
+			return join(i32(0), repeat(250_000, 0xd2, 0, 0xd1, 0x6a), []byte{0x1a})
+		})),
+		bomb("compile_bomb_of_operands", "Two functions of 170,000 loads that all wait on the stack.", func() []byte {
+			code := join([]byte{0}, repeat(170_000, 0x41, 0, 0x28, 2, 0), repeat(170_000, 0x1a), []byte{0x0b})
+			return (&guest{more: 2, moreBody: append(uleb(len(code)), code...)}).bytes()
+		}),
 		bomb("compile_bomb_of_code", "15 functions of 1 MiB of code, all of it reads and writes of the memory.", func() []byte {
 			code := join([]byte{0}, repeat(95_000, 0x41, 0, 0x41, 0, 0x28, 2, 0, 0x36, 2, 0), []byte{0x0b})
 			return (&guest{more: 15, moreBody: append(uleb(len(code)), code...)}).bytes()

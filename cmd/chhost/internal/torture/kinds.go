@@ -50,7 +50,7 @@ func Kinds() ([]Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(all, floods(), budgets(), bombs()), nil
+	return slices.Concat(all, floods(), budgets(), chains(), oddNames(), bombs()), nil
 }
 
 // refusedFor makes a kind that is refused.

@@ -1,0 +1,26 @@
+;; Hands WASI places beyond the end of the memory, for everything that it writes and reads.
+;; verdict: served
+;; words: no answer
+(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_prestat_dir_name" (func $fd_prestat_dir_name (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "ch_abi_version") (result i32) (i32.const 0x10000))
+  (func (export "ch_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "join") (param i32) (result i32) (i32.const 0))
+  (func (export "handle_in") (param i32) (result i32)
+    (drop (call $random_get (i32.const 131071) (i32.const 2)))
+    (drop (call $random_get (i32.const -1) (i32.const -1)))
+    (drop (call $fd_write (i32.const 1) (i32.const 131068) (i32.const 1) (i32.const 0)))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const -4)))
+    (drop (call $fd_read (i32.const 0) (i32.const -8) (i32.const 1) (i32.const 0)))
+    (drop (call $environ_get (i32.const -1) (i32.const -1)))
+    (drop (call $environ_sizes_get (i32.const 131070) (i32.const 131070)))
+    (drop (call $fd_prestat_dir_name (i32.const 3) (i32.const -1) (i32.const -1)))
+    (drop (call $poll_oneoff (i32.const 131064) (i32.const 0) (i32.const 1) (i32.const 0)))
+    (i32.const 0)))
