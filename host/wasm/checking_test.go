@@ -90,3 +90,35 @@ func TestChecksAreAbandoned(t *testing.T) {
 	}
 	wantRest(t, e)
 }
+
+// TestLoadsTakeTurns: a large module is loaded when it is its turn, also one that is in the
+// cache; a small one at once.
+func TestLoadsTakeTurns(t *testing.T) {
+	e, _, _ := apartEngine(t, CompilerMain(), CompileLimits{})
+	m := Module{Name: "large", Tenant: "uploader", Binary: bomb(t, 40, 2, 400)}
+	if _, err := e.Compile(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	leave, err := e.loads.take(t.Context(), nil, "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range cap(e.loads.all) - 1 { // where there are many processors
+		e.loads.all <- struct{}{}
+	}
+	compiled := make(chan error, 1)
+	go func() {
+		_, err := e.Compile(context.Background(), m)
+		compiled <- err
+	}()
+	channeltest.Eventually(t, "the module waits for its turn", func() bool {
+		e.loads.mu.Lock()
+		defer e.loads.mu.Unlock()
+		return e.loads.tenants[m.Tenant] != nil
+	})
+	compile(t, e, "served/echo", Limits{})
+	leave()
+	if err := <-compiled; err != nil {
+		t.Error(err)
+	}
+}

@@ -94,6 +94,11 @@ func (e *Engine) make(ctx context.Context, place string, m Module, limits Limits
 	if err != nil {
 		return nil, err
 	}
+	leave, err := e.turnToLoad(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	left := &made{dir: dir}
 	if left.entry, err = soleEntry(dir); err == nil {
 		err = checkEntry(left.entry, m.Binary)
@@ -257,6 +262,16 @@ func (m *made) keep(s seals) error {
 	return os.Rename(m.entry, path)
 }
 
+// turnToLoad waits for a turn of loading a module, which takes the processor for up to a
+// second in one piece where that is large: the engine validates all of it, and what is
+// loaded is compared with its seal. Small modules need none.
+func (e *Engine) turnToLoad(ctx context.Context, m Module) (leave func(), err error) {
+	if len(m.Binary) < keptMetered {
+		return func() {}, nil
+	}
+	return e.loads.take(ctx, e.ending, m.owner())
+}
+
 // errNotCached is returned for a binary that would have to be compiled.
 var errNotCached = errors.New("it has not been compiled yet")
 
@@ -269,6 +284,11 @@ func (e *Engine) loadSealed(ctx context.Context, m Module, limits Limits) (*code
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotCached
 	}
+	leave, err := e.turnToLoad(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := s.verify(); err != nil {
 		return nil, err
 	}

@@ -88,7 +88,8 @@ type Engine struct {
 
 	compiler *Compiler // nil: compile in this process
 	limits   CompileLimits
-	turns    *turns
+	turns    *turns        // of children
+	loads    *turns        // of what is loaded, if it is large
 	ending   chan struct{} // closed by Close
 
 	mu        sync.Mutex
@@ -112,7 +113,7 @@ func NewEngine(cfg Config) (*Engine, error) {
 	e := &Engine{
 		guests: cfg.Logger, now: cfg.Now, clock: cfg.clock, born: time.Now(), plugins: make(map[*Plugin]struct{}), tenants: make(map[string]*account),
 		sched: sched.New(sched.Config{Slots: cfg.GuestSlots}), share: cfg.Share, tripped: cfg.Tripped,
-		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), ending: make(chan struct{}), compiled: make(chan struct{}),
+		compiler: cfg.Compiler, limits: compiling, turns: newTurns(compiling.AtOnce), loads: newTurns(max(1, runtime.GOMAXPROCS(0)/4)), ending: make(chan struct{}), compiled: make(chan struct{}),
 	}
 	e.memory.whose = "the node's"
 	e.memory.limit.Store(max(0, cfg.Memory))
