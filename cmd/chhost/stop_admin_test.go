@@ -56,8 +56,8 @@ func TestUploadOutlivesSIGTERM(t *testing.T) {
 		}
 		return conn, bufio.NewReader(conn)
 	}
-	upload := func(module []byte, length int) (net.Conn, *bufio.Reader) {
-		return ask("POST /v1/tenants/default/plugins/echo/versions", fmt.Appendf(nil, "Content-Type: application/wasm\r\nContent-Length: %d\r\n\r\n%s", length, module))
+	upload := func(module []byte, length int, more string) (net.Conn, *bufio.Reader) {
+		return ask("POST /v1/tenants/default/plugins/echo/versions", fmt.Appendf(nil, "Content-Type: application/wasm\r\nContent-Length: %d\r\n%s\r\n%s", length, more, module))
 	}
 	answer := func(r *bufio.Reader) *http.Response {
 		t.Helper()
@@ -67,7 +67,7 @@ func TestUploadOutlivesSIGTERM(t *testing.T) {
 		}
 		return resp
 	}
-	_, whole := upload(module, len(module))
+	_, whole := upload(module, len(module), "")
 	if got := answer(whole); got.StatusCode != http.StatusCreated {
 		t.Fatalf("an upload: %s", got.Status)
 	}
@@ -76,7 +76,10 @@ func TestUploadOutlivesSIGTERM(t *testing.T) {
 
 	// A module of its own, of which the end is missing.
 	other := append(bytes.Clone(module), 0, 3, 1, 'x', 'y')
-	late, r := upload(other[:len(other)-1], len(other))
+	late, r := upload(other[:len(other)-1], len(other), "Expect: 100-continue\r\n")
+	if got := answer(r); got.StatusCode != http.StatusContinue { // now it is under way
+		t.Fatalf("the upload is answered %s", got.Status)
+	}
 	p.signal(syscall.SIGTERM)
 	if _, err := io.ReadAll(following.Body); err != nil {
 		t.Errorf("the log does not end, but breaks off: %v", err)

@@ -69,6 +69,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		synctest.Wait()
 		comes(true, "198.51.100.7")
 		comes(false, "198.51.100.7")
+		synctest.Wait() // a line is written behind the close
 		if n := r.log.Count("too many of one address"); n != 4 {
 			t.Errorf("%d lines were logged", n)
 		}
