@@ -35,7 +35,11 @@ func standBack() error {
 	if unix.Getpgrp() != unix.Getpid() {
 		return nil // somebody else has started it
 	}
-	return unix.Setpriority(unix.PRIO_PGRP, 0, niceness)
+	err := unix.Setpriority(unix.PRIO_PGRP, 0, niceness)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		err = nil // the host itself stands further back, which nobody may undo
+	}
+	return err
 }
 
 // limit sets a limit, which cannot be raised again.
