@@ -52,6 +52,16 @@ func confined() map[string]func(args []string) int {
 			time.Sleep(time.Hour) // the signal may take a moment
 			return childDone
 		},
+		"humble": func([]string) int {
+			if unix.Setpriority(unix.PRIO_PGRP, 0, niceness+5) != nil || os.Getuid() == 0 && syscall.Setuid(65534) != nil {
+				return childFailed
+			}
+			if err := standBack(); err != nil {
+				fmt.Println(err)
+				return childUnconfined
+			}
+			return childDone
+		},
 		"parent": func([]string) int {
 			limits := CompileLimits{Time: time.Hour}.withDefaults(1)
 			fmt.Println(pretending("waiter").run(context.Background(), nil, &compilation{limits: limits, dir: os.Getenv("DIR")}))
@@ -167,6 +177,15 @@ func TestSystemLimits(t *testing.T) {
 				t.Errorf("the child: %v, want %s", err, want)
 			}
 		})
+	}
+}
+
+// TestAHostThatStandsFurtherBack: where the host's niceness is above its children's, and it
+// may not lower any, children are content with what they have.
+func TestAHostThatStandsFurtherBack(t *testing.T) {
+	child := &exec.Cmd{Path: executable(), Args: []string{pretended + "humble"}, Env: []string{}, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
