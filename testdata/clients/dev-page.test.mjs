@@ -351,7 +351,10 @@ describe("the built-in page", { skip }, () => {
     await page.getByText("The server is there and refused the socket").waitFor();
     await state(page, "foods:all", "Waiting for the socket…").waitFor();
     await until("a few attempts", () => faults.length >= 3);
-    assert.equal(await page.locator("#entries").getByText("no connection").count(), 1, "an attempt like the one before is no news");
+    // The old connection's end may be told behind the first attempt that fails.
+    const failed = await page.locator("#entries > *").evaluateAll((all) => all.map((entry) => entry.textContent.includes("no connection")));
+    assert.ok(failed.includes(true), "an attempt that failed is told");
+    assert.ok(!failed.some((is, i) => is && failed[i + 1]), "an attempt like the one before is no news");
     await picture(page, "dev-refused");
     replace(guest("rooms.wasm"));
     await page.getByRole("status", { name: "Socket" }).getByText("Connected").waitFor();
