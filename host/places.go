@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/chhost/chhost/host/internal/netblock"
 	"github.com/chhost/chhost/host/socket"
 )
 
@@ -50,16 +51,9 @@ type place [16]byte
 func (p place) counts() bool { return p != place{} }
 
 func placeOf(addr netip.Addr) place {
-	if !addr.IsValid() || addr.IsLoopback() {
+	network := netblock.Of(addr)
+	if !network.IsValid() {
 		return place{}
-	}
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	network, err := addr.Prefix(bits)
-	if err != nil {
-		panic("BUG: " + err.Error()) // it has as many bits
 	}
 	return network.Addr().As16()
 }

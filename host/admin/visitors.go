@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/chhost/chhost/host/internal/limitlog"
+	"github.com/chhost/chhost/host/internal/netblock"
 )
 
 // How many connections a server of the API has at once: in all, and from one address (of
@@ -81,17 +82,5 @@ func networkOf(addr net.Addr) netip.Prefix {
 	if !ok {
 		return netip.Prefix{}
 	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if !ip.IsValid() || ip.IsLoopback() {
-		return netip.Prefix{}
-	}
-	bits := 64
-	if ip.Is4() {
-		bits = 32
-	}
-	network, err := ip.Prefix(bits)
-	if err != nil {
-		panic("BUG: " + err.Error()) // it has as many bits
-	}
-	return network
+	return netblock.Of(tcp.AddrPort().Addr())
 }
