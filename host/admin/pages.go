@@ -34,8 +34,13 @@ func (c *call) most() (int, error) {
 	return int(n), err
 }
 
-// afterNumber reads the number behind which a page begins.
-func (c *call) afterNumber() (uint64, error) { return c.number("after", 0, 1<<62) }
+// numberedPage reads the number behind which a page begins, and how much it has at most.
+func (c *call) numberedPage() (after uint64, limit int, err error) {
+	if after, err = c.number("after", 0, 1<<62); err == nil {
+		limit, err = c.most()
+	}
+	return after, limit, err
+}
 
 // afterName reads the name behind which a page begins. The error is that nothing can be
 // called so.

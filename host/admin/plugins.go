@@ -84,11 +84,7 @@ func (c *call) upload() (*answer, error) {
 }
 
 func (c *call) versions() (*answer, error) {
-	after, err := c.afterNumber()
-	if err != nil {
-		return nil, err
-	}
-	limit, err := c.most()
+	after, limit, err := c.numberedPage()
 	if err != nil {
 		return nil, err
 	}

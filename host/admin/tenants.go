@@ -40,11 +40,7 @@ func (c *call) number(name string, otherwise, most uint64) (uint64, error) {
 }
 
 func (c *call) audit() (*answer, error) {
-	after, err := c.afterNumber()
-	if err != nil {
-		return nil, err
-	}
-	limit, err := c.most()
+	after, limit, err := c.numberedPage()
 	if err != nil {
 		return nil, err
 	}
@@ -273,11 +269,7 @@ func (c *call) topics() (*answer, error) {
 }
 
 func (c *call) sockets() (*answer, error) {
-	after, err := c.afterNumber()
-	if err != nil {
-		return nil, err
-	}
-	limit, err := c.most()
+	after, limit, err := c.numberedPage()
 	if err != nil {
 		return nil, err
 	}
